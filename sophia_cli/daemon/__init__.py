@@ -1,0 +1,1 @@
+"""The resident process: runs commands for the thin client."""

@@ -1,0 +1,1 @@
+"""Text to vectors: the bundled ONNX model, any OpenAI-compatible endpoint, or torch."""

@@ -1,0 +1,57 @@
+"""What a command needs from outside, as one injectable object: streams, cwd, variables, clock.
+
+A command never reads `sys.stdout`, `os.environ` or the clock itself. So the resident process can
+run it for a client, with the client's own streams, and a test can run it with its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from sophia_cli.errors import Interrupted
+
+
+def utc_now() -> datetime:
+    """The time now, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Environment:
+    """Streams, working directory, variables and clock of one command.
+
+    Attributes:
+        cancelled: set when the user interrupts or the client goes away; long work asks
+            `check_cancelled` between steps.
+        resident: whether the resident process runs this command for a client.
+    """
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    cwd: Path
+    variables: Mapping[str, str]
+    now: Callable[[], datetime] = utc_now
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    resident: bool = False
+
+    @classmethod
+    def of_this_process(cls) -> Environment:
+        """The environment of a command that runs in the foreground."""
+        return cls(sys.stdin, sys.stdout, sys.stderr, Path.cwd(), dict(os.environ))
+
+    def path(self, given: str | Path) -> Path:
+        """A path as the user meant it: relative to their working directory, `~` expanded."""
+        return self.cwd / Path(given).expanduser()
+
+    def check_cancelled(self) -> None:
+        """Raises `Interrupted` once the user has stopped the command."""
+        if self.cancelled.is_set():
+            raise Interrupted("interrupted", "what was done before stays; run it again to go on")

@@ -1,0 +1,150 @@
+"""What a memory is: the values that every room of the house speaks of.
+
+Times are aware datetimes in UTC. Ids are UUIDv7. A `Draft` is what a caller hands in, a `Memory` is
+what the records hold, a `Recalled` is a memory with the score that brought it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+"""float32, (dim,), L2-normalised unless said otherwise."""
+
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
+
+
+class Kind(StrEnum):
+    """The two memories that are kept apart: technical matter and the company's business."""
+
+    CODING = "coding"
+    BUSINESS = "business"
+
+
+KINDS: tuple[Kind, ...] = tuple(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A memory as it is handed in, before it has an id.
+
+    `kind` None means "classify it". `turn` is the place in the session, from 0. `speaker` and
+    `said_at` say who said it and when: they are signals of recall, not decoration.
+    """
+
+    content: str
+    kind: Kind | None = None
+    user: str | None = None
+    agent: str | None = None
+    session: str | None = None
+    turn: int | None = None
+    speaker: str | None = None
+    said_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS)
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A memory as the records hold it. `content` is empty once `forgotten_at` is set."""
+
+    id: UUID
+    kind: Kind
+    content: str
+    user: str | None
+    agent: str | None
+    session: str | None
+    turn: int | None
+    speaker: str | None
+    said_at: datetime | None
+    tags: Mapping[str, str]
+    valid_from: datetime
+    valid_to: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+    forgotten_at: datetime | None
+    model: str
+    version: int
+
+    def live_at(self, moment: datetime) -> bool:
+        """Whether it may be recalled at `moment`: not forgotten, superseded or expired."""
+        return (
+            self.forgotten_at is None
+            and (self.valid_to is None or self.valid_to > moment)
+            and (self.expires_at is None or self.expires_at > moment)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A filter made only of what the user gave as options; None means "any".
+
+    `since` and `until` bound the time it was said (else stored): since <= t < until.
+    """
+
+    user: str | None = None
+    agent: str | None = None
+    session: str | None = None
+    tags: Mapping[str, str] = field(default_factory=lambda: NO_TAGS)
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What the vectors hold of a memory: derived from the records, never the other way round.
+
+    Attributes:
+        dense: the vector of the memory's own text, float32, (dim,), L2-normalised.
+        context: the same mixed with its neighbours in the session, float32, (dim,), normalised.
+        text: the words BM25 sees: content, speaker and date.
+        context_text: the same with the neighbouring turns' words.
+        at: when it was said, else stored; seconds since the epoch.
+        tags: each as `key=value`.
+    """
+
+    id: UUID
+    kind: Kind
+    dense: Vector
+    context: Vector
+    text: str
+    context_text: str
+    user: str | None
+    agent: str | None
+    session: str | None
+    turn: int | None
+    speaker: str | None
+    at: float
+    tags: tuple[str, ...]
+
+
+SIGNALS: tuple[str, ...] = ("dense", "context", "bm25", "bm25_context")
+"""The scores every candidate gets from the vectors, in the order of the columns of `scores`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The union of what each signal brought, every candidate scored by every signal.
+
+    Attributes:
+        ids: n memory ids.
+        scores: float32, (n, len(SIGNALS)); 0 where a signal has nothing in common with the query.
+        sessions: the session of each, None without one.
+        turns: the place in the session of each, None without one.
+        population: memories in the collection they come from.
+    """
+
+    ids: Sequence[UUID]
+    scores: NDArray[np.float32]
+    sessions: Sequence[str | None]
+    turns: Sequence[int | None]
+    population: int

@@ -1,0 +1,92 @@
+"""What the service needs of its tiers: one small Protocol each.
+
+The domain states what it needs here and imports no tier; the tiers implement it without knowing
+each other. Every call may raise `TierDown`, within the tier's time-out; nothing hangs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sophia_cli.memory.model import Candidates, IndexEntry, Kind, Vector, Where
+
+
+class Embedder(Protocol):
+    """Text to vectors."""
+
+    @property
+    def model(self) -> str:
+        """The model's name as it is stored with every memory, e.g. `all-MiniLM-L6-v2-int8`."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector; learned from the model itself."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Returns float32, (len(texts), dimension), L2-normalised, in the order of `texts`."""
+
+    def close(self) -> None:
+        """Releases sessions and connections."""
+
+
+class Vectors(Protocol):
+    """The vector store: one collection a kind, derived from the records."""
+
+    def upsert(self, kind: Kind, entries: Sequence[IndexEntry]) -> None:
+        """Writes entries by id; repeating it changes nothing. Returns once they are searchable."""
+
+    def delete(self, kind: Kind, ids: Sequence[UUID]) -> None:
+        """Removes points by id; an id that is not there is not an error."""
+
+    def candidates(
+        self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
+    ) -> Candidates:
+        """The union of the best `limit` of each of `SIGNALS`, each scored by all of them.
+
+        `dense` searches the vectors `dense` and `context`; `text` is scored by BM25 (k1 1.2,
+        English stop words and stemmer) over `text` and `context_text`.
+        """
+
+    def nearest(
+        self, kind: Kind, dense: Vector, where: Where, limit: int
+    ) -> list[tuple[UUID, float]]:
+        """The best `limit` by cosine of `dense` alone, best first."""
+
+    def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
+        """Which of `ids` are in the store: for proof of erasure and repair."""
+
+    def ids(self, kind: Kind) -> Iterator[UUID]:
+        """All ids of a collection, in the store's order."""
+
+    def count(self, kind: Kind) -> int:
+        """How many points a collection holds."""
+
+    def reset(self, kind: Kind) -> None:
+        """Drops the collection and creates it empty: the first step of a rebuild from scratch."""
+
+    def flush(self) -> None:
+        """Makes what was written survive a loss of power; a no-op where the server sees to it."""
+
+    def close(self) -> None:
+        """Flushes and releases everything; the object is not used afterwards."""
+
+
+class HotCache(Protocol):
+    """Bytes by key with a lifetime: answers and query vectors. Never the only copy of anything."""
+
+    def get(self, key: str) -> bytes | None:
+        """The value, or None when it is absent or has expired."""
+
+    def put(self, key: str, value: bytes, seconds: float) -> None:
+        """Stores a value for `seconds`; nothing is stored for a lifetime of 0 or less."""
+
+    def drop(self, prefix: str) -> int:
+        """Erases every key that starts with `prefix`; returns how many went."""
+
+    def close(self) -> None:
+        """Releases connections."""

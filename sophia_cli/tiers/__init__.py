@@ -1,0 +1,1 @@
+"""The tiers, each behind a Protocol of `memory.ports`; they do not know each other."""

@@ -1,0 +1,1 @@
+"""The system of record: PostgreSQL. Everything else is derived from it."""

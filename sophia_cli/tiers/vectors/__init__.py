@@ -1,0 +1,1 @@
+"""The vector tier: the Qdrant engine in process (`edge`) or on servers (`server`)."""
