@@ -32,7 +32,7 @@ def socket_directory(home: str) -> str:
     inside = os.path.join(home, "run")
     if len(os.fsencode(os.path.join(inside, _LONGEST_SOCKET_NAME))) <= _LONGEST_SOCKET_PATH:
         return inside
-    import zlib  # noqa: PLC0415  (only long paths pay for it)
+    import zlib  # only long paths pay for it
 
     checksum = zlib.crc32(os.fsencode(os.path.realpath(home)))
     return f"/tmp/sophia-{os.getuid()}-{checksum:08x}"  # noqa: S108  (owner and mode are checked)
