@@ -1,0 +1,1 @@
+"""The engines, each test with real ones."""
