@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+import yaml
+
+from sophia_cli.config.keys import KEYS
+from sophia_cli.config.loading import load
+from sophia_cli.config.model import Config
+from sophia_cli.config.reference import documented, example
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "configs" / "sophia.example.yaml"
+PAGE = ROOT / "docs" / "configuration.md"
+
+
+def _dotted(node: object, prefix: str = "") -> list[str]:
+    if not isinstance(node, dict):
+        return [prefix[:-1]]
+    return [key for name, value in node.items() for key in _dotted(value, f"{prefix}{name}.")]
+
+
+def _uncommented() -> str:
+    return re.sub(r"(?m)^( *)#(\w+:)", r"\1\2", EXAMPLE.read_text())
+
+
+def test_every_key_is_described() -> None:
+    assert [key.name for key in KEYS.values() if not key.description.endswith(".")] == []
+
+
+def test_the_page_and_the_example_are_what_the_model_says() -> None:
+    hint = "run: python -m sophia_cli.config.reference"
+    page = PAGE.read_text()
+    assert documented(page) == page, hint
+    assert example() == EXAMPLE.read_text(), hint
+
+
+def test_the_example_loads_and_changes_nothing() -> None:
+    assert load({}, {"config": EXAMPLE}).config == Config()
+
+
+def test_every_key_is_in_the_example_and_loads_when_it_is_uncommented(tmp_path: Path) -> None:
+    text = _uncommented()
+    assert _dotted(yaml.safe_load(text)) == list(KEYS)
+    (tmp_path / "sophia.yaml").write_text(text)
+    loaded = load({}, {"config": tmp_path / "sophia.yaml"})
+    assert {origin.layer.name for origin in loaded.origins.values()} == {"FILE"}
+
+
+def test_addresses_in_the_documentation_are_documentation_addresses() -> None:
+    documentation = ipaddress.ip_network("192.0.2.0/24")
+    text = PAGE.read_text() + EXAMPLE.read_text()
+    addresses = re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", text)
+    assert addresses
+    assert all(ipaddress.ip_address(address) in documentation for address in addresses)
