@@ -1,1 +1,41 @@
 """The system of record: PostgreSQL. Everything else is derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sophia_cli.tiers.records.database import Database
+from sophia_cli.tiers.records.memories import Memories
+from sophia_cli.tiers.records.migrate import migrate
+from sophia_cli.tiers.records.models import Models
+from sophia_cli.tiers.records.outbox import Outbox
+from sophia_cli.tiers.records.portable import Portable
+from sophia_cli.tiers.records.queries import Queries
+
+
+class Records:
+    """One PostgreSQL store, its tables brought up to date when it is opened.
+
+    Args:
+        address, size, timeout, password: see `Database`.
+    """
+
+    def __init__(
+        self,
+        address: Callable[[], str],
+        *,
+        size: int = 8,
+        timeout: float = 10.0,
+        password: str | None = None,
+    ) -> None:
+        self.database = Database(address, size=size, timeout=timeout, password=password)
+        self.version = self.database.run(migrate)
+        self.memories = Memories(self.database)
+        self.queries = Queries(self.database)
+        self.outbox = Outbox(self.database)
+        self.models = Models(self.database)
+        self.portable = Portable(self.database)
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.database.close()

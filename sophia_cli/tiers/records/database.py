@@ -1,0 +1,120 @@
+"""Connections to PostgreSQL: a pool, transactions that survive a restart, and clear errors."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import errors as pg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from sophia_cli.errors import OutOfSpace, TierDown
+
+T = TypeVar("T")
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_PAUSE = 0.05
+# Also while the server starts, stops or recovers: none of these says anything about our statement.
+_PASSING = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+
+
+class Database:
+    """A pool of connections to one PostgreSQL.
+
+    `run` repeats a transaction whose connection was lost. So every transaction here is written to
+    be repeatable: when the first attempt was committed after all, the second changes nothing.
+
+    Args:
+        address: returns the libpq connection string; called at first use and after a loss, so that
+            an embedded server is (re)started by the same call.
+        size: the most connections open at once.
+        timeout: seconds within which a call ends, in success or in `TierDown`.
+        password: given apart from the connection string, so that no error text can show it.
+    """
+
+    def __init__(
+        self,
+        address: Callable[[], str],
+        *,
+        size: int = 8,
+        timeout: float = 10.0,
+        password: str | None = None,
+    ) -> None:
+        self._address = address
+        self._size = size
+        self._timeout = timeout
+        self._password = password
+        self._lock = threading.Lock()
+        self._pool: ConnectionPool[Connection] | None = None
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` in one transaction and returns its result.
+
+        Raises:
+            TierDown: PostgreSQL could not be reached within the time-out.
+            OutOfSpace: its disk is full; the transaction was not carried out.
+        """
+        deadline = time.monotonic() + self._timeout
+        while True:
+            pool: ConnectionPool[Connection] | None = None
+            try:
+                pool = self._open()
+                with pool.connection(timeout=max(0.1, deadline - time.monotonic())) as connection:
+                    return work(connection)
+            except (pg.DiskFull, pg.OutOfMemory) as error:
+                raise OutOfSpace(
+                    f"records: {_first_line(error)}", "free some space and run it again"
+                ) from error
+            except pg.QueryCanceled as error:
+                raise TierDown("records", f"no answer within {self._timeout:g} s") from error
+            except (pg.InvalidPassword, pg.InvalidAuthorizationSpecification) as error:
+                raise TierDown("records", _first_line(error), "check records.url") from error
+            except _PASSING as error:
+                self._abandon(pool)
+                if time.monotonic() + _PAUSE >= deadline:
+                    raise TierDown(
+                        "records", _first_line(error), "sophia status shows the engines"
+                    ) from error
+                time.sleep(_PAUSE)
+
+    def close(self) -> None:
+        """Closes every connection."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close(timeout=1.0)
+
+    def _open(self) -> ConnectionPool[Connection]:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ConnectionPool(
+                    self._address(),
+                    min_size=1,
+                    max_size=self._size,
+                    timeout=self._timeout,
+                    kwargs={
+                        "password": self._password,
+                        "connect_timeout": max(2, int(self._timeout)),
+                        "application_name": "sophia",
+                        "options": f"-c statement_timeout={int(self._timeout * 1000)}"
+                        " -c timezone=UTC",
+                    },
+                    open=True,
+                )
+            return self._pool
+
+    def _abandon(self, pool: ConnectionPool[Connection] | None) -> None:
+        """Forgets a pool whose server went away: a new one starts without its back-off."""
+        with self._lock:
+            if pool is None or self._pool is not pool:
+                return
+            self._pool = None
+        threading.Thread(target=pool.close, kwargs={"timeout": 1.0}, daemon=True).start()
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__

@@ -1,0 +1,253 @@
+"""What the index owes: read with the truth of each memory, acknowledged by its change number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sophia_cli.memory.model import Kind, Memory, Vector
+from sophia_cli.tiers.records.database import Connection, Database
+from sophia_cli.tiers.records.rows import COLUMNS, MODEL, memory_of, vector_of
+
+NEIGHBOURS = 2
+"""How many turns on each side of a memory its index entry knows."""
+
+_NEIGHBOURS = f"""
+SELECT m.id, n.id, n.place FROM memory m CROSS JOIN LATERAL (
+    (SELECT p.id, (-row_number() OVER (ORDER BY p.turn DESC, p.id DESC))::int AS place
+       FROM memory p
+      WHERE p.session_key = m.session_key AND p.forgotten_at IS NULL
+        AND (p.turn, p.id) < (m.turn, m.id)
+      ORDER BY p.turn DESC, p.id DESC LIMIT {NEIGHBOURS})
+    UNION ALL
+    (SELECT p.id, (row_number() OVER (ORDER BY p.turn, p.id))::int FROM memory p
+      WHERE p.session_key = m.session_key AND p.forgotten_at IS NULL
+        AND (p.turn, p.id) > (m.turn, m.id)
+      ORDER BY p.turn, p.id LIMIT {NEIGHBOURS})
+) n WHERE m.id = ANY(%s)
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One entry of the outbox: the memory, and the change it stands for."""
+
+    memory_id: UUID
+    kind: Kind
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A memory with its vector (None while the embedder owes it), as the index needs it."""
+
+    memory: Memory
+    vector: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The state of some memories and of the turns around them.
+
+    `around[id]` maps -2, -1, 1, 2 to the neighbour's id.
+    """
+
+    turns: Mapping[UUID, Turn]
+    around: Mapping[UUID, Mapping[int, UUID]]
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """The epoch of each kind, and whether its index owes anything."""
+
+    values: Mapping[Kind, int]
+    owing: frozenset[Kind]
+
+
+class Outbox:
+    """The index's debts and the epochs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def epochs(self) -> Epochs:
+        """Where each kind stands; one round trip."""
+
+        def work(connection: Connection) -> Epochs:
+            rows = connection.execute(
+                "SELECT kind, value, EXISTS (SELECT FROM outbox o WHERE o.kind = epoch.kind)"
+                " FROM epoch"
+            ).fetchall()
+            return Epochs(
+                {Kind(kind): value for kind, value, _ in rows},
+                frozenset(Kind(kind) for kind, _, owes in rows if owes),
+            )
+
+        return self._database.run(work)
+
+    def owed(
+        self, limit: int, *, ids: Sequence[UUID] | None = None, older_than: timedelta | None = None
+    ) -> list[Owed]:
+        """Entries, oldest first: of the given memories, or those that have waited a while."""
+        clauses = ["true"]
+        values: list[Any] = []
+        if ids is not None:
+            clauses.append("memory_id = ANY(%s)")
+            values.append(list(ids))
+        if older_than is not None:
+            clauses.append("enqueued_at < clock_timestamp() - %s")
+            values.append(older_than)
+
+        def work(connection: Connection) -> list[Owed]:
+            rows = connection.execute(
+                "SELECT memory_id, kind, change FROM outbox"  # noqa: S608
+                f" WHERE {' AND '.join(clauses)} ORDER BY change LIMIT %s",
+                [*values, limit],
+            ).fetchall()
+            return [Owed(id_, Kind(kind), change) for id_, kind, change in rows]
+
+        return self._database.run(work)
+
+    def truth(self, ids: Sequence[UUID]) -> Truth:
+        """The memories as they are now, with their vectors and neighbours in the session."""
+
+        def work(connection: Connection) -> Truth:
+            turns = _turns(connection, ids)
+            in_session = [
+                id_
+                for id_, turn in turns.items()
+                if turn.memory.session is not None and turn.memory.forgotten_at is None
+            ]
+            around: dict[UUID, dict[int, UUID]] = {}
+            if in_session:
+                for id_, neighbour, place in connection.execute(
+                    _NEIGHBOURS.encode(), [in_session]
+                ).fetchall():
+                    around.setdefault(id_, {})[place] = neighbour
+                others = {n for places in around.values() for n in places.values()} - set(turns)
+                turns.update(_turns(connection, list(others)))
+            return Truth(turns, around)
+
+        return self._database.run(work)
+
+    def acknowledge(self, entries: Sequence[Owed]) -> None:
+        """Strikes entries that are in the index now.
+
+        One that changed meanwhile stays, and one that somebody else struck is entered again: that
+        other may have written a newer state before we wrote the older one.
+        """
+
+        def work(connection: Connection) -> None:
+            connection.execute("SET LOCAL synchronous_commit = off")
+            struck = connection.execute(
+                "DELETE FROM outbox o USING unnest(%s::uuid[], %s::bigint[]) AS a(id, change)"
+                " WHERE o.memory_id = a.id AND o.change = a.change RETURNING o.memory_id",
+                [[entry.memory_id for entry in entries], [entry.change for entry in entries]],
+            ).fetchall()
+            missed = {entry.memory_id for entry in entries} - {row[0] for row in struck}
+            if missed:
+                connection.execute(
+                    "INSERT INTO outbox (memory_id, kind)"
+                    " SELECT id, kind FROM memory WHERE id = ANY(%s) ON CONFLICT DO NOTHING",
+                    [list(missed)],
+                )
+
+        self._database.run(work)
+
+    def failed(self, ids: Sequence[UUID], reason: str) -> None:
+        """Notes an attempt that did not get through; the entries stay."""
+        self._database.run(
+            lambda connection: connection.execute(
+                "UPDATE outbox SET attempts = attempts + 1, last_error = %s"
+                " WHERE memory_id = ANY(%s)",
+                [reason[:500], list(ids)],
+            )
+        )
+
+    def owe(self, ids: Sequence[UUID]) -> None:
+        """Enters memories: what a rebuild or a repair wants written again."""
+        self._database.run(
+            lambda connection: connection.execute(
+                "INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM memory"
+                " WHERE id = ANY(%s) ON CONFLICT (memory_id) DO UPDATE"
+                " SET change = nextval('outbox_change'), enqueued_at = clock_timestamp()",
+                [list(ids)],
+            )
+        )
+
+    def owe_since(self, moment: datetime | None) -> int:
+        """Enters everything that was written since `moment` (None: everything); how many."""
+
+        def work(connection: Connection) -> int:
+            cursor = connection.execute(
+                "INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM memory"
+                " WHERE %(moment)s::timestamptz IS NULL OR updated_at >= %(moment)s"
+                " ON CONFLICT (memory_id) DO NOTHING",
+                {"moment": moment},
+            )
+            return cursor.rowcount
+
+        return self._database.run(work)
+
+    def owe_expired(self, now: datetime, limit: int = 500) -> int:
+        """Marks memories whose time is over as expired, and enters them; how many."""
+
+        def work(connection: Connection) -> int:
+            rows = connection.execute(
+                "WITH due AS (SELECT id FROM memory WHERE expires_at <= %(now)s"
+                "   AND forgotten_at IS NULL AND valid_to IS DISTINCT FROM expires_at"
+                "   ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)"
+                " UPDATE memory m SET valid_to = m.expires_at, updated_at = clock_timestamp()"
+                " FROM due WHERE m.id = due.id RETURNING m.id, m.kind",
+                {"now": now, "limit": limit},
+            ).fetchall()
+            if rows:
+                connection.execute(
+                    "INSERT INTO outbox (memory_id, kind)"
+                    " SELECT * FROM unnest(%s::uuid[], %s::text[]) ON CONFLICT (memory_id)"
+                    " DO UPDATE SET change = nextval('outbox_change')",
+                    [[row[0] for row in rows], [row[1] for row in rows]],
+                )
+            return len(rows)
+
+        return self._database.run(work)
+
+    def answers_to_erase(self) -> bool:
+        """Whether a forget still owes the erasure of cached answers."""
+
+        def work(connection: Connection) -> bool:
+            row = connection.execute("SELECT erase_answers FROM store").fetchone()
+            return bool(row and row[0])
+
+        return self._database.run(work)
+
+    def answers_erased(self) -> None:
+        """Notes that the cached answers are gone."""
+        self._database.run(
+            lambda connection: connection.execute("UPDATE store SET erase_answers = false")
+        )
+
+    def size(self) -> tuple[int, float]:
+        """How many entries there are, and the age of the oldest in seconds."""
+
+        def work(connection: Connection) -> tuple[int, float]:
+            row: Any = connection.execute(
+                "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp()"
+                " - min(enqueued_at)), 0)::float8 FROM outbox"
+            ).fetchone()
+            return int(row[0]), float(row[1])
+
+        return self._database.run(work)
+
+
+def _turns(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Turn]:
+    rows = connection.execute(
+        f"SELECT {COLUMNS}, model.name, v.vector FROM memory m{MODEL}"  # noqa: S608
+        " LEFT JOIN memory_vector v ON v.memory_id = m.id"
+        " AND v.model_id = (SELECT model_id FROM store) WHERE m.id = ANY(%s)",
+        [list(ids)],
+    ).fetchall()
+    return {row[0]: Turn(memory_of(row[:-1]), vector_of(row[-1])) for row in rows}
