@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := $(CURDIR)/.demo
+SOPHIA := SOPHIA_HOME=$(DEMO) $(BIN)/sophia
+
+.PHONY: run test test-crash check bench lock clean
+.DEFAULT_GOAL := run
+
+$(VENV)/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+run: $(VENV)/installed  ## Installs, starts a memory, fills it with this project's docs, recalls
+	$(SOPHIA) up
+	$(SOPHIA) ingest README.md docs
+	$(SOPHIA) remember "We chose Qdrant over Weaviate for the memory cluster because of filtering speed"
+	$(SOPHIA) recall "which vector database did we pick?" -n 3 --verbose
+	$(SOPHIA) recall "which vector database did we pick?" -n 1 --verbose
+	$(SOPHIA) stats
+	$(SOPHIA) down
+	@echo
+	@echo "That memory is in .demo. Your own: $(BIN)/sophia remember \"...\""
+
+test: $(VENV)/installed check  ## Format, lint, types and every test
+	$(BIN)/pytest
+
+test-crash: $(VENV)/installed  ## The crash test in full: 20 kills of each process, 2,000 memories
+	SOPHIA_TEST_CRASHES=20 $(BIN)/pytest -m crash -s
+
+check: $(VENV)/installed
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+bench: $(VENV)/installed  ## The figures of the README
+	$(BIN)/python bench/speed.py
+
+lock: pyproject.toml  ## Pins every dependency with its hashes, for CI and for `make`
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+clean:
+	-test -x $(BIN)/sophia && $(SOPHIA) down
+	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,102 @@
+"""Recall of the service on labelled conversations: python bench/recall.py DIRECTORY [--json].
+
+Recall@k of a question is the share of its evidence among the first k; the figure is the mean over
+the questions that have evidence. At session level, the same over the sessions in the order in
+which their turns come back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from locomo import Conversation, conversations
+from sophia_cli.memory.model import Kind, Where
+from sophia_cli.memory.recalling import Question
+from sophia_cli.memory.service import MemoryService
+from sophia_cli.memory.trace import Trace
+from stores import fresh_service
+
+_DEPTH = 100
+_BATCH = 256
+FIGURES = ("turn R@5", "turn R@10", "session R@5", "session R@10")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=Path, help="LoCoMo files")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--candidates", type=int, default=100)
+    arguments = parser.parse_args()
+    talks = conversations(arguments.directory)
+    rows = {}
+    spent: list[float] = []
+    with fresh_service() as service:
+        for talk in talks:
+            names = remember(service, talk)
+            rows[talk.name] = measure(service, talk, names, arguments.candidates, spent)
+    questions = {talk.name: len(talk.questions) for talk in talks}
+    total = sum(questions.values())
+    rows["all"] = [
+        sum(rows[name][column] * count for name, count in questions.items()) / total
+        for column in range(len(FIGURES))
+    ]
+    p50 = statistics.median(spent)
+    if arguments.json:
+        figures = {name: dict(zip(FIGURES, row, strict=True)) for name, row in rows.items()}
+        print(json.dumps({"questions": total, "recall": figures, "p50_ms": p50}))
+        return
+    print(f"{'conversation':14}" + "".join(f"{figure:>14}" for figure in FIGURES))
+    for name, row in rows.items():
+        print(f"{name:14}" + "".join(f"{100 * value:14.1f}" for value in row))
+    print(f"{total} questions, a recall of {_DEPTH} takes {p50:.1f} ms (p50, nothing cached)")
+
+
+def remember(service: MemoryService, talk: Conversation) -> dict[UUID, str]:
+    """Stores a conversation; returns the name of each turn by its id."""
+    names: dict[UUID, str] = {}
+    now = datetime.now(UTC)
+    for start in range(0, len(talk.drafts), _BATCH):
+        stored = service.remember(talk.drafts[start : start + _BATCH], now, Trace())
+        for place, each in enumerate(stored, start):
+            names[each.id] = talk.turn_names[place]
+    return names
+
+
+def measure(
+    service: MemoryService,
+    talk: Conversation,
+    names: dict[UUID, str],
+    candidates: int,
+    spent: list[float],
+) -> list[float]:
+    """The four figures of one conversation; the time of each recall goes into `spent`, in ms."""
+    sums = [0.0] * len(FIGURES)
+    where = Where(user=talk.name)
+    for question in talk.questions:
+        asked = Question(question.text, (Kind.BUSINESS,), where, _DEPTH)
+        started = time.perf_counter()
+        found = service.recall(asked, candidates, datetime.now(UTC), Trace())
+        spent.append((time.perf_counter() - started) * 1000)
+        turns = [names[recalled.memory.id] for recalled in found]
+        sessions = list(dict.fromkeys(turn.partition(":")[0] for turn in turns))
+        wanted = {turn.partition(":")[0] for turn in question.evidence}
+        for column, (order, evidence, k) in enumerate(
+            [
+                (turns, question.evidence, 5),
+                (turns, question.evidence, 10),
+                (sessions, wanted, 5),
+                (sessions, wanted, 10),
+            ]
+        ):
+            sums[column] += len(evidence.intersection(order[:k])) / len(evidence)
+    return [value / len(talk.questions) for value in sums]
+
+
+if __name__ == "__main__":
+    main()

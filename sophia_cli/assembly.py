@@ -1,0 +1,225 @@
+"""From a configuration to a running service: which engines, which tiers, in which order."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from sophia_cli.config.model import Config
+from sophia_cli.embedding.loading import LoadingEmbedder
+from sophia_cli.engines.postgres import Postgres
+from sophia_cli.engines.process import Engine
+from sophia_cli.engines.users import EngineUse
+from sophia_cli.engines.valkey import Valkey
+from sophia_cli.errors import TierDown
+from sophia_cli.home import Home
+from sophia_cli.memory.model import Kind
+from sophia_cli.memory.ports import Embedder, HotCache, Vectors
+from sophia_cli.memory.service import MemoryService
+from sophia_cli.tiers.records import Records
+
+# A transaction may commit a little after the time that it wrote into `updated_at`.
+_REPLAY_MARGIN = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class OpenService:
+    """A service and what must be done around it.
+
+    Attributes:
+        engines: the embedded servers it stands on; empty where the configuration names servers.
+        flushed: where the edge engine's last flush is noted; None with servers.
+    """
+
+    service: MemoryService
+    use: EngineUse
+    engines: list[Engine]
+    flushed: Path | None
+
+    def checkpoint(self, *, closing: bool = False) -> None:
+        """Flushes the vectors, and notes since when a loss of power would have to be replayed."""
+        moment = datetime.now(UTC)
+        self.service.vectors.flush()
+        if self.flushed is not None:
+            _note_flush(self.flushed, moment, clean=closing)
+
+    def close(self) -> None:
+        """Closes the tiers; stops the engines when no other process uses them."""
+        with contextlib.suppress(TierDown, OSError):
+            self.checkpoint(closing=True)
+        self.service.close()
+        if self.use.last_user():
+            for engine in self.engines:
+                engine.stop()
+        self.use.release()
+
+
+def open_service(config: Config, home: Home, borrowed: Vectors | None = None) -> OpenService:
+    """Opens every tier that the configuration names; embedded engines are started or adopted.
+
+    Args:
+        borrowed: vectors to use instead of opening the edge engine, whose directory belongs to one
+            process at a time.
+
+    Raises:
+        TierDown: the records cannot be reached, or another process holds the vectors.
+        Refused: the store is newer than this program, or the home is not ours.
+    """
+    home.prepare()
+    use = EngineUse(home)
+    use.acquire()
+    try:
+        return _open(config, home, use, borrowed)
+    except BaseException:
+        use.release()
+        raise
+
+
+def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) -> OpenService:
+    engines: list[Engine] = []
+    embedder = LoadingEmbedder(lambda: _embedder(config))
+    address: Callable[[], str]
+    if config.records.url is None:
+        postgres = Postgres(home)
+        engines.append(postgres)
+        address, password = postgres.ensure, None
+    else:
+        url = _plain(config.records.url)
+        address, password = (lambda: url), _secret(config.records.password())
+    records = Records(
+        address,
+        size=config.records.pool_size,
+        timeout=config.records.timeout.total_seconds(),
+        password=password,
+    )
+    try:
+        vectors, flushed = (
+            (borrowed, None) if borrowed else _vectors(config, home, records, embedder)
+        )
+        cache = _cache(config, home, engines)
+        ttl = config.hot_cache.ttl
+        service = MemoryService(
+            records,
+            vectors,
+            embedder,
+            cache,
+            {Kind.CODING: ttl.coding, Kind.BUSINESS: ttl.business},
+        )
+    except BaseException:
+        records.close()
+        raise
+    if flushed is not None:
+        _replay(flushed, records)
+    return OpenService(service, use, engines, flushed)
+
+
+def _vectors(
+    config: Config, home: Home, records: Records, embedder: Embedder
+) -> tuple[Vectors, Path | None]:
+    dimension = records.models.current().dimension or embedder.dimension
+    section = config.vectors
+    if config.vector_engine == "edge":
+        from sophia_cli.tiers.vectors.edge import EdgeVectors
+
+        return EdgeVectors(home.vectors, dimension), home.vectors / "flushed"
+    from sophia_cli.tiers.vectors.server import ServerVectors
+
+    return (
+        ServerVectors(
+            [_plain(url) for url in section.urls],
+            api_key=_secret(section.api_key()),
+            dimension=dimension,
+            prefix=section.prefix,
+            grpc=section.grpc,
+            write_timeout=section.timeout.total_seconds(),
+            read_timeout=section.read_timeout.total_seconds(),
+            shards=section.shards,
+            replication_factor=section.replication_factor,
+            write_consistency_factor=section.write_consistency_factor,
+        ),
+        None,
+    )
+
+
+def _cache(config: Config, home: Home, engines: list[Engine]) -> HotCache:
+    from sophia_cli.tiers.hot_cache import NoCache, RedisHotCache
+
+    section = config.hot_cache
+    if not section.enabled or (section.url is None and not Valkey.available()):
+        return NoCache()
+    address: Callable[[], str]
+    if section.url is None:
+        valkey = Valkey(home, section.max_memory)
+        engines.append(valkey)
+        address = lambda: f"unix://{valkey.ensure()}"  # noqa: E731
+    else:
+        url = _plain(section.url)
+        address = lambda: url  # noqa: E731
+    return RedisHotCache(
+        address,
+        password=_secret(section.password()),
+        prefix="sophia:",
+        timeout=section.timeout.total_seconds(),
+    )
+
+
+def _embedder(config: Config) -> Embedder:
+    section = config.embedding
+    if section.provider == "openai":
+        from sophia_cli.embedding.openai import OpenAIEmbedder
+
+        assert section.url is not None and section.model is not None  # noqa: S101  (the model says)
+        return OpenAIEmbedder(
+            _plain(section.url),
+            section.model,
+            api_key=_secret(section.api_key()),
+            dimension=section.dimension,
+            batch_size=section.batch_size,
+            timeout=section.timeout.total_seconds(),
+        )
+    if section.provider == "torch":
+        from sophia_cli.embedding.torch import TorchEmbedder
+
+        return TorchEmbedder(
+            section.model or "sentence-transformers/all-MiniLM-L6-v2", section.device
+        )
+    from sophia_cli.embedding.bundled import BundledEmbedder
+
+    return BundledEmbedder()
+
+
+def _replay(flushed: Path, records: Records) -> None:
+    """After anything but a clean close, owes the index what was written since the last flush."""
+    try:
+        note = json.loads(flushed.read_text())
+        moment = datetime.fromisoformat(note["at"])
+        clean = note["clean"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        moment, clean = None, False
+    if not clean:
+        records.outbox.owe_since(None if moment is None else moment - _REPLAY_MARGIN)
+    _note_flush(flushed, moment or datetime.now(UTC), clean=False)
+
+
+def _note_flush(path: Path, moment: datetime, *, clean: bool) -> None:
+    fresh = path.with_suffix(".new")
+    with fresh.open("w") as file:
+        json.dump({"at": moment.isoformat(), "clean": clean}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else value.get_secret_value()
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

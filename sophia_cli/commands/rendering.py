@@ -1,0 +1,63 @@
+"""How memories look: the lines and JSON objects that several commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sophia_cli.memory.answers import Recalled
+from sophia_cli.memory.model import Memory
+from sophia_cli.memory.trace import Trace
+from sophia_cli.memory.wire import memory_to_json
+from sophia_cli.terminal import Terminal
+
+
+def recalled_json(found: Sequence[Recalled], explain: bool) -> list[dict[str, Any]]:
+    """Recalled memories as `--json` prints them, the parts of the score with --explain."""
+    rows = []
+    for recalled in found:
+        row = memory_to_json(recalled.memory) | {"score": recalled.score}
+        if explain:
+            row["explain"] = dict(recalled.parts)
+        rows.append(row)
+    return rows
+
+
+def show_recalled(
+    terminal: Terminal, found: Sequence[Recalled], trace: Trace, *, explain: bool, verbose: bool
+) -> None:
+    """Recalled memories for people, best first, and which tier served them."""
+    if not found:
+        terminal.note("nothing was found")
+    for place, recalled in enumerate(found, 1):
+        memory = recalled.memory
+        terminal.line(f"{place}. {memory.content}", style="bold" if place == 1 else None)
+        terminal.line(f"   {facts(memory)} · {recalled.score:.2f} · {memory.id}", style="dim")
+        if explain:
+            parts = sorted(recalled.parts.items(), key=lambda part: -abs(part[1]))
+            terminal.line("   " + " · ".join(f"{name} {part:+.2f}" for name, part in parts))
+    if explain or verbose:
+        terminal.note(served(trace))
+
+
+def facts(memory: Memory) -> str:
+    """Kind, speaker, time and place of a memory, in one line."""
+    moment = memory.said_at or memory.created_at
+    known = [memory.kind.value, memory.speaker, f"{moment:%Y-%m-%d %H:%M}"]
+    if memory.session:
+        known.append(f"{memory.session}#{memory.turn}")
+    known.extend(f"{key}={value}" for key, value in memory.tags.items())
+    return " · ".join(part for part in known if part)
+
+
+def served(trace: Trace) -> str:
+    """Which tier answered and how long each took."""
+    tiers = " · ".join(f"{name} {spent:.1f}" for name, spent in trace.tiers.items())
+    total = sum(trace.tiers.values())
+    return f"served by {trace.served_by or 'records'} in {total:.1f} ms ({tiers})"
+
+
+def one_line(text: str, width: int = 100) -> str:
+    """The beginning of a text, in one line."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else f"{flat[: width - 1]}…"

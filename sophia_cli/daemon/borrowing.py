@@ -1,0 +1,249 @@
+"""The edge engine of the resident process, used by a foreground command beside it.
+
+The engine's directory belongs to one process at a time. So `--no-daemon` beside a resident process
+sends its calls there, a line of JSON each way, through the socket that takes commands: what the
+resident process runs for it is the hidden command `lend-vectors`.
+"""
+
+from __future__ import annotations
+
+import array
+import base64
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TextIO
+from uuid import UUID
+
+import numpy as np
+
+from sophia_cli import __version__, errors, wire
+from sophia_cli.errors import SophiaError, TierDown
+from sophia_cli.home import Home
+from sophia_cli.locations import resident_socket
+from sophia_cli.memory.model import Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.ports import Vectors
+
+_TIMEOUT = 30.0
+
+
+class BorrowedVectors:
+    """The `Vectors` of the resident process of a home."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = resident_socket(str(home.root))
+        self._lock = threading.Lock()
+        self._stream: Any = None
+        self._connection: socket.socket | None = None
+
+    def upsert(self, kind: Kind, entries: Sequence[IndexEntry]) -> None:
+        """See `Vectors.upsert`."""
+        self._call("upsert", kind, [_entry_to_json(entry) for entry in entries])
+
+    def delete(self, kind: Kind, ids: Sequence[UUID]) -> None:
+        """See `Vectors.delete`."""
+        self._call("delete", kind, [str(id_) for id_ in ids])
+
+    def candidates(
+        self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
+    ) -> Candidates:
+        """See `Vectors.candidates`."""
+        found = self._call(
+            "candidates", kind, _vector_to_json(dense), text, _where_to_json(where), limit
+        )
+        ids, scores, sessions, turns, population = found
+        shape = (len(ids), -1) if ids else (0, 4)
+        return Candidates(
+            [UUID(id_) for id_ in ids],
+            _vector_from_json(scores).reshape(shape),
+            sessions,
+            turns,
+            population,
+        )
+
+    def nearest(
+        self, kind: Kind, dense: Vector, where: Where, limit: int
+    ) -> list[tuple[UUID, float]]:
+        """See `Vectors.nearest`."""
+        found = self._call("nearest", kind, _vector_to_json(dense), _where_to_json(where), limit)
+        return [(UUID(id_), score) for id_, score in found]
+
+    def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
+        """See `Vectors.present`."""
+        return {UUID(id_) for id_ in self._call("present", kind, [str(id_) for id_ in ids])}
+
+    def ids(self, kind: Kind) -> Iterator[UUID]:
+        """See `Vectors.ids`."""
+        return iter([UUID(id_) for id_ in self._call("ids", kind)])
+
+    def count(self, kind: Kind) -> int:
+        """See `Vectors.count`."""
+        return int(self._call("count", kind))
+
+    def reset(self, kind: Kind) -> None:
+        """See `Vectors.reset`."""
+        self._call("reset", kind)
+
+    def flush(self) -> None:
+        """The resident process flushes its engine itself."""
+
+    def close(self) -> None:
+        """Ends the loan."""
+        with self._lock:
+            if self._connection is not None:
+                self._stream.close()
+                self._connection.close()
+                self._connection = self._stream = None
+
+    def _call(self, name: str, kind: Kind, *arguments: Any) -> Any:
+        with self._lock:
+            try:
+                if self._stream is None:
+                    self._connect()
+                self._stream.write(json.dumps([name, kind.value, *arguments]) + "\n")
+                self._stream.flush()
+                line = self._stream.readline()
+            except OSError as error:
+                raise TierDown(
+                    "vectors", f"the resident process does not lend them: {error}", "sophia status"
+                ) from error
+            if not line:
+                raise TierDown("vectors", "the resident process went away", "run it again")
+            answer = json.loads(line)
+        if "error" in answer:
+            fault = answer["error"]
+            known = getattr(errors, fault["type"], SophiaError)
+            if known is TierDown:
+                raise TierDown("vectors", fault["message"].removeprefix("vectors: "), fault["hint"])
+            raise known(fault["message"], fault["hint"])
+        return answer["result"]
+
+    def _connect(self) -> None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours, theirs = socket.socketpair()
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        try:
+            connection.settimeout(_TIMEOUT)
+            ours.settimeout(_TIMEOUT)
+            connection.connect(self._path)
+            variables = [name + b"=" + value for name, value in os.environb.items()]
+            request = wire.pack(__version__, b"/", [b"lend-vectors"], variables)
+            streams = array.array("i", [theirs.fileno(), theirs.fileno(), quiet])
+            connection.sendmsg(
+                [request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams.tobytes())]
+            )
+            if connection.recv(1) != wire.ACCEPTED:
+                raise OSError("another version of sophia runs there")
+        except OSError:
+            connection.close()
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(quiet)
+        self._connection = connection
+        self._stream = ours.makefile("rw", encoding="utf-8")
+        ours.close()
+
+
+def lend(vectors: Vectors, requests: TextIO, answers: TextIO) -> None:
+    """Carries out calls until `requests` ends: one line of JSON each, one line back."""
+    for line in requests:
+        name, kind, *arguments = json.loads(line)
+        try:
+            answer: dict[str, Any] = {"result": _CALLS[name](vectors, Kind(kind), *arguments)}
+        except SophiaError as error:
+            answer = {
+                "error": {
+                    "type": type(error).__name__,
+                    "message": error.message,
+                    "hint": error.hint,
+                }
+            }
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def _candidates(
+    vectors: Vectors, kind: Kind, dense: str, text: str, where: dict[str, Any], limit: int
+) -> list[Any]:
+    found = vectors.candidates(kind, _vector_from_json(dense), text, _where_from_json(where), limit)
+    return [
+        [str(id_) for id_ in found.ids],
+        _vector_to_json(found.scores),
+        list(found.sessions),
+        list(found.turns),
+        found.population,
+    ]
+
+
+_CALLS: dict[str, Callable[..., Any]] = {
+    "upsert": lambda vectors, kind, entries: vectors.upsert(
+        kind, [_entry_from_json(entry) for entry in entries]
+    ),
+    "delete": lambda vectors, kind, ids: vectors.delete(kind, [UUID(id_) for id_ in ids]),
+    "candidates": _candidates,
+    "nearest": lambda vectors, kind, dense, where, limit: [
+        [str(id_), score]
+        for id_, score in vectors.nearest(
+            kind, _vector_from_json(dense), _where_from_json(where), limit
+        )
+    ],
+    "present": lambda vectors, kind, ids: [
+        str(id_) for id_ in vectors.present(kind, [UUID(id_) for id_ in ids])
+    ],
+    "ids": lambda vectors, kind: [str(id_) for id_ in vectors.ids(kind)],
+    "count": lambda vectors, kind: vectors.count(kind),
+    "reset": lambda vectors, kind: vectors.reset(kind),
+}
+
+
+def _vector_to_json(vector: Any) -> str:
+    return base64.b64encode(np.ascontiguousarray(vector, "<f4").tobytes()).decode()
+
+
+def _vector_from_json(text: str) -> Vector:
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def _where_to_json(where: Where) -> dict[str, Any]:
+    record = {"user": where.user, "agent": where.agent, "session": where.session}
+    return record | {
+        "tags": dict(where.tags),
+        "since": None if where.since is None else where.since.isoformat(),
+        "until": None if where.until is None else where.until.isoformat(),
+    }
+
+
+def _where_from_json(record: dict[str, Any]) -> Where:
+    values = dict(record)
+    for name in ("since", "until"):
+        if values[name] is not None:
+            values[name] = datetime.fromisoformat(values[name])
+    return Where(**values)
+
+
+def _entry_to_json(entry: IndexEntry) -> dict[str, Any]:
+    return asdict(entry) | {
+        "id": str(entry.id),
+        "kind": entry.kind.value,
+        "dense": _vector_to_json(entry.dense),
+        "context": _vector_to_json(entry.context),
+    }
+
+
+def _entry_from_json(record: dict[str, Any]) -> IndexEntry:
+    return IndexEntry(
+        **record
+        | {
+            "id": UUID(record["id"]),
+            "kind": Kind(record["kind"]),
+            "dense": _vector_from_json(record["dense"]),
+            "context": _vector_from_json(record["context"]),
+            "tags": tuple(record["tags"]),
+        }
+    )

@@ -1,0 +1,133 @@
+"""Cached answers and question vectors: keyed by scope and epoch, so that none can be stale.
+
+An answer is kept only when it was computed over an index that owed nothing and no write came in
+between; it is served only at the very epochs it was computed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from sophia_cli.errors import TierDown
+from sophia_cli.memory.model import Kind, Memory, Vector
+from sophia_cli.memory.ports import HotCache
+from sophia_cli.memory.trace import Trace
+from sophia_cli.memory.wire import memory_from_json, memory_to_json
+from sophia_cli.tiers.records.outbox import Epochs
+
+_ANSWERS = "answer:"
+_VECTORS = "vector:"
+_VECTOR_LIFETIME = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A memory that came back, with its score and what each signal added to it."""
+
+    memory: Memory
+    score: float
+    parts: Mapping[str, float]
+
+
+class AnswerCache:
+    """Answers and question vectors in the hot cache.
+
+    Args:
+        cache: the tier.
+        store: the store's id; several stores may share one Redis.
+        lifetimes: how long an answer lives, for each kind.
+    """
+
+    def __init__(self, cache: HotCache, store: UUID, lifetimes: Mapping[Kind, timedelta]) -> None:
+        self._cache = cache
+        self._prefix = f"{store}:"
+        self._lifetimes = lifetimes
+
+    def key(self, request: Mapping[str, Any], kinds: Sequence[Kind], epochs: Epochs) -> str:
+        """The key of a request's answer at these epochs."""
+        digest = hashlib.sha256(
+            json.dumps(request, sort_keys=True, ensure_ascii=False, default=str).encode()
+        ).hexdigest()
+        moments = ",".join(f"{kind.value}={epochs.values[kind]}" for kind in kinds)
+        return f"{self._prefix}{_ANSWERS}{moments}:{digest}"
+
+    def get(self, key: str, now: datetime, trace: Trace) -> list[Recalled] | None:
+        """The answer kept under `key`, unless a memory in it has ended since."""
+        kept = self._ask(trace, lambda: self._cache.get(key))
+        if kept is None:
+            return None
+        try:
+            found = [
+                Recalled(memory_from_json(record["memory"]), record["score"], record["parts"])
+                for record in json.loads(kept)
+            ]
+        except (ValueError, KeyError, TypeError):
+            trace.degrade("hot_cache: an unreadable answer was passed over")
+            return None
+        if not all(recalled.memory.live_at(now) for recalled in found):
+            return None
+        return found
+
+    def put(self, key: str, found: Sequence[Recalled], kinds: Sequence[Kind], trace: Trace) -> None:
+        """Keeps an answer for the shortest lifetime of its kinds."""
+        value = json.dumps(
+            [
+                {
+                    "memory": memory_to_json(recalled.memory),
+                    "score": recalled.score,
+                    "parts": dict(recalled.parts),
+                }
+                for recalled in found
+            ],
+            ensure_ascii=False,
+        ).encode()
+        seconds = min(self._lifetimes[kind] for kind in kinds).total_seconds()
+        self._ask(trace, lambda: self._cache.put(key, value, seconds))
+
+    def discard(self, key: str, trace: Trace) -> None:
+        """Erases one answer: a write came in while it was computed."""
+        self._ask(trace, lambda: self._cache.drop(key))
+
+    def erase_answers(self) -> int:
+        """Erases every answer of the store; returns how many.
+
+        Raises:
+            TierDown: the cache could not be reached, so that erasure cannot be claimed.
+        """
+        return self._cache.drop(f"{self._prefix}{_ANSWERS}")
+
+    def vector(self, model: str, text: str, trace: Trace) -> Vector | None:
+        """The vector of a question asked before."""
+        kept = self._ask(trace, lambda: self._cache.get(self._vector_key(model, text)))
+        return None if kept is None else np.frombuffer(kept, "<f4")
+
+    def put_vector(self, model: str, text: str, vector: Vector, trace: Trace) -> None:
+        """Keeps the vector of a question."""
+        key, value = self._vector_key(model, text), vector.astype("<f4").tobytes()
+        seconds = _VECTOR_LIFETIME.total_seconds()
+        self._ask(trace, lambda: self._cache.put(key, value, seconds))
+
+    def close(self) -> None:
+        """Releases the tier."""
+        self._cache.close()
+
+    def _vector_key(self, model: str, text: str) -> str:
+        return f"{self._prefix}{_VECTORS}{model}:{hashlib.sha256(text.encode()).hexdigest()}"
+
+    @staticmethod
+    def _ask(trace: Trace, call: Any) -> Any:
+        """Asks the cache; a cache that is down costs speed, never an answer."""
+        try:
+            with trace.tier("hot_cache"):
+                return call()
+        except TierDown as error:
+            trace.degrade(error.message)
+            return None

@@ -1,0 +1,153 @@
+"""The index follows the records: what the outbox owes is read, written to the vectors, struck.
+
+An entry of the outbox says only "this memory may differ". Its truth is read when it is applied, so
+that applying twice, late or out of order ends in the same index.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+
+from sophia_cli.environment import utc_now
+from sophia_cli.errors import TierDown
+from sophia_cli.memory.model import KINDS, IndexEntry, Kind, Memory, Vector
+from sophia_cli.memory.ports import Embedder, Vectors
+from sophia_cli.memory.words import embedded_text, indexed_context, indexed_text
+from sophia_cli.tiers.records import Records
+from sophia_cli.tiers.records.outbox import Owed, Truth
+
+NEIGHBOUR_WEIGHT = 0.6
+"""How much of the turns before and after goes into a turn's `context` vector: it costs no
+embedding and finds answers whose words stand in the turn next to them."""
+
+_BATCH = 256
+# A write applies its own entries at once; the background takes those that somebody left behind.
+_LEFT_BEHIND = timedelta(seconds=2)
+
+
+class Indexer:
+    """Applies the outbox to the vectors. One at a time in a process."""
+
+    def __init__(self, records: Records, vectors: Vectors, embedder: Embedder) -> None:
+        self._records = records
+        self._vectors = vectors
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self.last_error: str | None = None
+
+    def apply(self, ids: Sequence[UUID]) -> None:
+        """Brings the points of these memories in line now.
+
+        Raises:
+            TierDown: the vectors, or the embedder of a memory without a vector, cannot serve; what
+                is not done stays owed.
+        """
+        for start in range(0, len(ids), _BATCH):
+            self._apply(ids=ids[start : start + _BATCH])
+
+    def drain(self, *, everything: bool = False) -> int:
+        """Applies one batch of what is owed, oldest first; returns how many entries it took."""
+        return self._apply(older_than=None if everything else _LEFT_BEHIND)
+
+    def _apply(self, ids: Sequence[UUID] | None = None, older_than: timedelta | None = None) -> int:
+        outbox = self._records.outbox
+        with self._lock:
+            owed = outbox.owed(_BATCH, ids=ids, older_than=older_than)
+            if not owed:
+                return 0
+            try:
+                done = self._write(owed)
+            except TierDown as error:
+                self.last_error = error.message
+                outbox.failed([entry.memory_id for entry in owed], error.message)
+                raise
+            outbox.acknowledge(done)
+            if len(done) < len(owed):
+                waiting = TierDown(
+                    "embedding", f"{len(owed) - len(done)} memories wait for their vectors"
+                )
+                self.last_error = waiting.message
+                raise waiting
+            self.last_error = None
+            return len(owed)
+
+    def _write(self, owed: Sequence[Owed]) -> list[Owed]:
+        """Writes what can be written; returns the entries that are in the index now."""
+        now = utc_now()
+        truth = self._records.outbox.truth([entry.memory_id for entry in owed])
+        made = self._missing_vectors(truth, now)
+        upserts: dict[Kind, list[IndexEntry]] = {kind: [] for kind in KINDS}
+        deletes: dict[Kind, list[UUID]] = {kind: [] for kind in KINDS}
+        done = []
+        for entry in owed:
+            turn = truth.turns.get(entry.memory_id)
+            if turn is None or not turn.memory.live_at(now):
+                for kind in KINDS:
+                    deletes[kind].append(entry.memory_id)
+            else:
+                memory = turn.memory
+                vector = made.get(memory.id)
+                if vector is None:
+                    continue
+                upserts[memory.kind].append(_entry(memory, vector, truth, made))
+                if memory.version > 1:
+                    # Its kind may have been changed; in the other collection it is not wanted.
+                    for kind in KINDS:
+                        if kind is not memory.kind:
+                            deletes[kind].append(memory.id)
+            done.append(entry)
+        for kind in KINDS:
+            if deletes[kind]:
+                self._vectors.delete(kind, deletes[kind])
+            if upserts[kind]:
+                self._vectors.upsert(kind, upserts[kind])
+        return done
+
+    def _missing_vectors(self, truth: Truth, now: datetime) -> dict[UUID, Vector]:
+        """The vectors of all turns, those that the embedder owed made now where it can."""
+        made = {id_: turn.vector for id_, turn in truth.turns.items() if turn.vector is not None}
+        lacking = [
+            turn.memory
+            for id_, turn in truth.turns.items()
+            if id_ not in made and turn.memory.live_at(now)
+        ]
+        if lacking:
+            try:
+                vectors = self._embedder.embed([embedded_text(memory) for memory in lacking])
+            except TierDown:
+                return made
+            model, dimension = self._embedder.model, self._embedder.dimension
+            self._records.models.put(model, dimension, lacking, list(vectors))
+            made.update(zip((memory.id for memory in lacking), vectors, strict=True))
+        return made
+
+
+def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector]) -> IndexEntry:
+    around = truth.around.get(memory.id, {})
+    neighbours = {place: truth.turns[id_].memory for place, id_ in around.items()}
+    context = vector.astype(np.float32, copy=True)
+    for place in (-1, 1):
+        beside = made.get(around[place]) if place in around else None
+        if beside is not None:
+            context += NEIGHBOUR_WEIGHT * beside
+    context /= max(float(np.linalg.norm(context)), 1e-12)
+    return IndexEntry(
+        id=memory.id,
+        kind=memory.kind,
+        dense=vector,
+        context=context,
+        text=indexed_text(memory),
+        context_text=indexed_context(memory, neighbours),
+        user=memory.user,
+        agent=memory.agent,
+        session=memory.session,
+        turn=memory.turn,
+        speaker=memory.speaker,
+        at=(memory.said_at or memory.created_at).timestamp(),
+        tags=tuple(f"{key}={value}" for key, value in memory.tags.items()),
+    )

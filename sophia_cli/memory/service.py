@@ -1,0 +1,293 @@
+"""The service: remember, recall, update, link, forget. What every face of sophia calls."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sophia_cli.environment import utc_now
+from sophia_cli.errors import NotFound, TierDown
+from sophia_cli.memory.answers import AnswerCache, Recalled
+from sophia_cli.memory.classify import classify
+from sophia_cli.memory.identity import content_hash
+from sophia_cli.memory.indexing import Indexer
+from sophia_cli.memory.meters import Meters
+from sophia_cli.memory.model import KINDS, Draft, Kind, Memory, Vector
+from sophia_cli.memory.ports import Embedder, HotCache, Vectors
+from sophia_cli.memory.recalling import Question, Recaller
+from sophia_cli.memory.trace import Trace
+from sophia_cli.memory.validation import checked_draft
+from sophia_cli.memory.words import embedded_text
+from sophia_cli.tiers.records import Records
+from sophia_cli.tiers.records.memories import NewMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What became of a draft: its id, whether it is new, its kind and why it is of that kind."""
+
+    id: UUID
+    created: bool
+    kind: Kind
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of one erasure, each tier read back: `erased`, or what is still to be done and why."""
+
+    id: UUID
+    tiers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the memory is left in any tier."""
+        return all(state == "erased" for state in self.tiers.values())
+
+
+class MemoryService:
+    """One memory over its tiers. Safe to use from many threads.
+
+    Args:
+        records, vectors, embedder, cache: the tiers.
+        lifetimes: how long cached answers live, for each kind.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        vectors: Vectors,
+        embedder: Embedder,
+        cache: HotCache,
+        lifetimes: Mapping[Kind, timedelta],
+    ) -> None:
+        self.records = records
+        self.vectors = vectors
+        self.embedder = embedder
+        self.answers = AnswerCache(cache, records.models.current().store, lifetimes)
+        self.indexer = Indexer(records, vectors, embedder)
+        self.meters = Meters()
+        self.started_at = utc_now()
+        self._recaller = Recaller(records, vectors, embedder, self.answers)
+        self._model_lock = threading.Lock()
+        self._model_checked = False
+
+    def remember(self, drafts: Sequence[Draft], now: datetime, trace: Trace) -> list[Remembered]:
+        """Stores memories; acknowledged once row, audit event and outbox entry have committed.
+
+        The same content in the same scope is one memory and keeps its id. A vector tier or an
+        embedder that is down is owed its part, and the trace says so.
+
+        Raises:
+            InvalidInput: a draft cannot be stored; none of them is.
+            Refused: the store is built with another model.
+            TierDown: the records cannot be reached; nothing was acknowledged.
+        """
+        with self._measured("remember", trace):
+            drafts = [checked_draft(draft) for draft in drafts]
+            decided = [_kind_of(draft) for draft in drafts]
+            hashes = [
+                content_hash(draft, kind) for draft, (kind, _) in zip(drafts, decided, strict=True)
+            ]
+            with trace.tier("records"):
+                known = self.records.memories.known(hashes, now)
+            places = [place for place, digest in enumerate(hashes) if digest not in known]
+            ids = {place: known[digest] for place, digest in enumerate(hashes) if digest in known}
+            created: set[int] = set()
+            if places:
+                fresh = [drafts[place] for place in places]
+                vectors = self.embed([embedded_text(draft) for draft in fresh], trace)
+                batch = [
+                    NewMemory(
+                        drafts[place],
+                        decided[place][0],
+                        None if vectors is None else vectors[index],
+                        {"kind": decided[place][1]},
+                    )
+                    for index, place in enumerate(places)
+                ]
+                with trace.tier("records"):
+                    written = self.records.memories.add(batch, now)
+                for place, stored in zip(places, written.stored, strict=True):
+                    ids[place] = stored.id
+                    if stored.created:
+                        created.add(place)
+                self.index(written.owed, trace)
+            return [
+                Remembered(ids[place], place in created, kind, why)
+                for place, (kind, why) in enumerate(decided)
+            ]
+
+    def recall(
+        self, question: Question, candidates: int, now: datetime, trace: Trace
+    ) -> list[Recalled]:
+        """The best memories for a question, best first; see `Recaller.recall`."""
+        with self._measured("similar" if question.by_meaning else "recall", trace):
+            try:
+                self._check_model()
+            except TierDown as error:
+                trace.degrade(error.message)
+            found = self._recaller.recall(question, candidates, now, trace)
+            if self.indexer.last_error is not None:
+                trace.degrade(f"{self.indexer.last_error}: what was just stored may be missing")
+            return found
+
+    def update(self, id_: UUID, change: Mapping[str, Any], now: datetime, trace: Trace) -> Memory:
+        """Changes fields of a memory; the audit trail keeps what it said before.
+
+        Raises:
+            NotFound, InvalidInput, TierDown: see `Memories.update`.
+        """
+        with self._measured("update", trace):
+            before = self.get(id_)
+            draft = checked_draft(
+                Draft(
+                    change.get("content", before.content),
+                    speaker=change.get("speaker", before.speaker),
+                    tags=change.get("tags", before.tags),
+                )
+            )
+            cleaned = {
+                name: getattr(draft, name) if name in ("content", "speaker", "tags") else value
+                for name, value in change.items()
+            }
+            vector: Vector | None = None
+            if "content" in change or "speaker" in change:
+                made = self.embed([embedded_text(draft)], trace)
+                vector = None if made is None else made[0]
+            with trace.tier("records"):
+                written = self.records.memories.update(id_, cleaned, vector, now)
+            self.index(written.owed, trace)
+            return self.get(id_)
+
+    def link(self, source: UUID, relation: str, target: UUID, now: datetime, trace: Trace) -> bool:
+        """Relates two memories; returns whether the link is new. See `Memories.link`."""
+        with self._measured("link", trace):
+            with trace.tier("records"):
+                written = self.records.memories.link(source, relation, target, now)
+            self.index(written.owed, trace)
+            return written.stored[0].created
+
+    def forget(self, ids: Sequence[UUID], now: datetime, trace: Trace) -> list[Receipt]:
+        """Erases memories from every tier and reads each back.
+
+        What a tier that is down still holds is owed to it and erased as soon as it answers; the
+        receipt says so. Until then the records see to it that it is never recalled.
+        """
+        with self._measured("forget", trace):
+            with trace.tier("records"):
+                written = self.records.memories.forget(ids, now)
+            self.index(written.owed, trace)
+            in_vectors = self._still_in_vectors(ids, trace)
+            in_answers = self.erase_answers(trace)
+            with trace.tier("records"):
+                rows = self.records.queries.get(ids)
+            return [
+                Receipt(
+                    id_,
+                    {
+                        "records": "erased" if _is_blank(rows.get(id_)) else "still there",
+                        "vectors": in_vectors.get(id_, "erased"),
+                        "hot_cache": in_answers or "erased",
+                    },
+                )
+                for id_ in ids
+            ]
+
+    def get(self, id_: UUID) -> Memory:
+        """One memory.
+
+        Raises:
+            NotFound: there is none, or it was forgotten.
+        """
+        memory = self.records.queries.get([id_]).get(id_)
+        if memory is None:
+            raise NotFound(f"no memory {id_}", "sophia list shows what there is")
+        if memory.forgotten_at is not None:
+            raise NotFound(
+                f"memory {id_} was forgotten on {memory.forgotten_at:%Y-%m-%d}",
+                f"sophia history {id_} shows its audit trail",
+            )
+        return memory
+
+    def erase_answers(self, trace: Trace) -> str | None:
+        """Erases cached answers that a forget made unwanted; returns why it could not, if so."""
+        try:
+            with trace.tier("hot_cache"):
+                self.answers.erase_answers()
+        except TierDown as error:
+            trace.degrade(error.message)
+            return f"to be erased when it answers again ({error.message})"
+        with trace.tier("records"):
+            self.records.outbox.answers_erased()
+        return None
+
+    def close(self) -> None:
+        """Closes every tier."""
+        for close in (
+            self.vectors.close,
+            self.answers.close,
+            self.embedder.close,
+            self.records.close,
+        ):
+            close()
+
+    def embed(self, texts: Sequence[str], trace: Trace) -> Sequence[Vector] | None:
+        """Vectors of texts, or None while the embedder is down: the index will ask again."""
+        try:
+            with trace.tier("embedding"):
+                self._check_model()
+                return list(self.embedder.embed(texts))
+        except TierDown as error:
+            if error.tier != "embedding":
+                raise
+            trace.degrade(f"{error.message}: stored, to be indexed when it answers again")
+            return None
+
+    def index(self, owed: Collection[UUID], trace: Trace) -> None:
+        """Brings the index in line for these memories; a tier that is down is owed its part."""
+        try:
+            with trace.tier("vectors"):
+                self.indexer.apply(sorted(owed))
+        except TierDown as error:
+            trace.degrade(f"{error.message}: stored, to be indexed when it answers again")
+
+    def _still_in_vectors(self, ids: Sequence[UUID], trace: Trace) -> dict[UUID, str]:
+        """For each memory that the vectors may still hold, why."""
+        try:
+            with trace.tier("vectors"):
+                found = {id_ for kind in KINDS for id_ in self.vectors.present(kind, ids)}
+        except TierDown as error:
+            trace.degrade(error.message)
+            return dict.fromkeys(ids, f"to be erased when it answers again ({error.message})")
+        return dict.fromkeys(found, "still there")
+
+    def _check_model(self) -> None:
+        """Adopts the embedder's model for a new store; refuses another one on an old store."""
+        if not self._model_checked:
+            with self._model_lock:
+                self.records.models.adopt(self.embedder.model, self.embedder.dimension)
+                self._model_checked = True
+
+    @contextmanager
+    def _measured(self, operation: str, trace: Trace) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.meters.note(operation, (time.perf_counter() - started) * 1000, trace)
+
+
+def _kind_of(draft: Draft) -> tuple[Kind, str]:
+    if draft.kind is not None:
+        return draft.kind, "given"
+    verdict = classify(embedded_text(draft))
+    return verdict.kind, verdict.reason
+
+
+def _is_blank(memory: Memory | None) -> bool:
+    return memory is None or (memory.forgotten_at is not None and not memory.content)
