@@ -1,0 +1,110 @@
+"""JSONL: one memory a line, with the keys of the data model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+
+from sophia_cli.errors import InvalidInput
+from sophia_cli.memory.model import Draft, Kind
+from sophia_cli.memory.moments import parse_expiry, parse_moment
+from sophia_cli.reading.item import BadLine, Item, taken
+from sophia_cli.reading.source import Source
+
+LONGEST_LINE = 2_000_000
+"""Characters: the longest content with every character escaped as \\uXXXX\\uXXXX, and its tags."""
+LARGEST_TURN = 2**31 - 1
+
+_TEXTS = ("content", "kind", "user", "agent", "session", "speaker", "at", "expires")
+_KEYS = (*_TEXTS, "turn", "tags")
+
+
+def read_jsonl(source: Source, now: datetime) -> Iterator[Item]:
+    """One draft a line.
+
+    A session's turns without a `turn` are numbered as they come, from 0, so that reading again
+    gives the same drafts; a refused line keeps its number, so that mending it moves no other.
+    """
+    turns: dict[str, int] = {}
+    for line in source.lines(LONGEST_LINE):
+        if line.fault is not None:
+            yield BadLine(source.shown, line.number, line.fault)
+        elif line.text.strip():
+            try:
+                record = _record(line.text)
+                turn = _turn(record, turns)
+                yield from _unknown(source, line.number, record)
+                yield taken(source.shown, line.number, _draft(record, turn, now))
+            except InvalidInput as error:
+                yield BadLine(source.shown, line.number, error.message)
+
+
+def _record(text: str) -> dict[str, Any]:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "cannot be parsed"
+        raise InvalidInput(f"not JSON: {reason}") from None
+    if not isinstance(record, dict):
+        raise InvalidInput("not a JSON object")
+    return record
+
+
+def _turn(record: dict[str, Any], turns: dict[str, int]) -> int | None:
+    """The turn that is given, or the next one of its session."""
+    turn, session = record.get("turn"), record.get("session")
+    if turn is None and isinstance(session, str):
+        turn = turns.get(session, 0)
+    elif turn is not None and (not isinstance(turn, int) or isinstance(turn, bool)):
+        raise InvalidInput("`turn` is not a whole number")
+    elif turn is not None and not 0 <= turn <= LARGEST_TURN:
+        raise InvalidInput(f"`turn` is not between 0 and {LARGEST_TURN}")
+    if turn is not None and isinstance(session, str):
+        turns[session] = max(turns.get(session, 0), turn + 1)
+    return turn
+
+
+def _unknown(source: Source, number: int, record: dict[str, Any]) -> Iterator[BadLine]:
+    for key in sorted(record.keys() - set(_KEYS)):
+        nearest = get_close_matches(key[:40], _KEYS, n=1)
+        meant = f", did you mean `{nearest[0]}`?" if nearest else f"; known are {', '.join(_KEYS)}"
+        reason = f"unknown key {key[:40]!r}{meant}"
+        yield BadLine(source.shown, number, reason, fatal=False)
+
+
+def _draft(record: dict[str, Any], turn: int | None, now: datetime) -> Draft:
+    for key in _TEXTS:
+        if not isinstance(record.get(key, ""), str | None):
+            raise InvalidInput(f"`{key}` is not a text")
+    content, kind = record.get("content"), record.get("kind")
+    if content is None:
+        raise InvalidInput("there is no `content`")
+    if kind is not None and kind not in ("auto", *Kind):
+        raise InvalidInput(f"`kind` is {kind[:40]!r}, not coding, business or auto")
+    tags = record.get("tags") or {}
+    if not isinstance(tags, dict):
+        raise InvalidInput("`tags` is not an object")
+    at, expires = record.get("at"), record.get("expires")
+    return Draft(
+        content,
+        kind=None if kind in (None, "auto") else Kind(kind),
+        user=record.get("user"),
+        agent=record.get("agent"),
+        session=record.get("session"),
+        turn=turn,
+        speaker=record.get("speaker"),
+        said_at=None if at is None else parse_moment(at, now),
+        tags={key: _tag(key, value) for key, value in tags.items()},
+        expires_at=None if expires is None else parse_expiry(expires, now),
+    )
+
+
+def _tag(key: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    raise InvalidInput(f"the tag {key[:40]!r} is not a text")
