@@ -63,7 +63,7 @@ class Peer:
                 path = urlsplit(self.path).path
                 peer.requests.append((self.command, self.path, body))
                 status, answer = peer.answer(self.command, path, body, self.headers)
-                data = json.dumps(answer).encode()
+                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -270,9 +270,9 @@ def _point(given: Json) -> engine.Point:
 
 
 def _query(given: Json) -> engine.QueryRequest:
-    asked = given["query"].pop("nearest")
-    if given["query"]:
+    if set(given["query"]) != {"nearest"}:
         raise NotImplementedError(f"query {given['query']}")
+    asked = given["query"]["nearest"]
     vector = _bm25(asked).embed_query(asked["text"]) if isinstance(asked, dict) else asked
     return engine.QueryRequest(
         limit=given["limit"],

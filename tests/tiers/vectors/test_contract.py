@@ -105,7 +105,7 @@ def test_the_neighbours_words_are_a_signal_of_their_own(vectors: Vectors) -> Non
     assert set(_column(found, "bm25_context")) == {1}
 
 
-@pytest.mark.parametrize("text", ["", "   ", "the of and", "?!", "\u200b"])
+@pytest.mark.parametrize("text", ["", "   ", "the of and", "?!", "\u200b", "\ud800"])
 def test_a_query_without_words_is_answered_by_meaning(vectors: Vectors, text: str) -> None:
     _texts(vectors, "one thing", "another thing")
     found = vectors.candidates(CODING, unit(0), text, ANY, 10)
@@ -114,8 +114,10 @@ def test_a_query_without_words_is_answered_by_meaning(vectors: Vectors, text: st
 
 
 def test_text_without_words_can_be_stored(vectors: Vectors) -> None:
-    vectors.upsert(CODING, [entry(1, "the"), entry(2, text=" ", context_text="")])
-    assert vectors.count(CODING) == 2
+    vectors.upsert(
+        CODING, [entry(1, "the"), entry(2, text=" ", context_text=""), entry(3, "\udcff")]
+    )
+    assert vectors.count(CODING) == 3
 
 
 @pytest.mark.parametrize("text", ["記憶 を 検索", "Größe", "поиск памяти", "naïve 🧠 idea", "a\0b"])

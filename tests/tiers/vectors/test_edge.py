@@ -243,3 +243,10 @@ def test_readers_writers_and_a_reset_do_not_meet(tmp_path: Path) -> None:
         thread.join(30)
     vectors.close()
     assert troubles == []
+
+
+def test_a_place_that_is_no_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    vectors = EdgeVectors(tmp_path / "taken", DIMENSION)
+    with pytest.raises(TierDown, match="taken"):
+        vectors.count(CODING)

@@ -131,7 +131,7 @@ def test_a_write_that_timed_out_but_was_done_is_repeated_and_stays_one_point(
     start: Start, pair: tuple[Peer, Peer]
 ) -> None:
     slow, good = pair
-    vectors = start(slow, good, write_timeout=2.0)
+    vectors = start(slow, good, write_timeout=3.0)
     vectors.count(CODING)
 
     def done_but_never_said(method: str, path: str) -> tuple[int, Any] | None:
@@ -161,10 +161,27 @@ def test_a_write_that_was_only_taken_is_repeated_until_it_is_applied(
     assert _writes(good) == [[str(numbered(1))]]
 
 
+def test_one_server_that_restarts_gets_the_write_all_the_same(
+    start: Start, pair: tuple[Peer, Peer]
+) -> None:
+    vectors = start(pair[0])
+    vectors.count(CODING)
+    refused = []
+
+    def starting(method: str, path: str) -> tuple[int, Any] | None:
+        refused.append(path)
+        return (503, {}) if len(refused) < 4 else None
+
+    pair[0].behave = starting
+    vectors.upsert(CODING, [entry(1)])
+    assert _writes(pair[0]) == [[str(numbered(1))]] * 4
+    assert vectors.count(CODING) == 1
+
+
 def test_a_write_is_given_up_when_its_time_is_used_up(
     start: Start, pair: tuple[Peer, Peer]
 ) -> None:
-    vectors = start(*pair, write_timeout=2.0)
+    vectors = start(*pair, write_timeout=3.0)
     vectors.count(CODING)
     for peer in pair:
         peer.fail(500)
@@ -251,8 +268,13 @@ def test_a_drained_peer_is_asked_no_more_until_it_is_taken_back(
     assert vectors.count(CODING) == 2
 
 
-def test_something_that_is_no_qdrant_is_told_apart(start: Start, pair: tuple[Peer, Peer]) -> None:
-    pair[0].behave = lambda method, path: (200, {"hello": "world"})
-    vectors = start(pair[0])
+@pytest.mark.parametrize("answer", [{"hello": "world"}, {"result": 5}, b"<html>hello</html>"])
+def test_something_that_is_no_qdrant_is_told_apart(
+    start: Start, pair: tuple[Peer, Peer], answer: Any
+) -> None:
+    pair[0].behave = lambda method, path: (200, answer)
+    vectors = start(*pair)
+    assert vectors.count(CODING) == 0
+    alone = start(pair[0])
     with pytest.raises(TierDown, match="none of Qdrant's"):
-        vectors.count(CODING)
+        alone.count(CODING)

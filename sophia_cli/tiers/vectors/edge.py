@@ -1,0 +1,259 @@
+"""The vectors in this process: the Qdrant engine itself, one shard a kind, no server.
+
+One process at a time owns the directory. Every call of the engine holds the interpreter's lock, so
+one more lock around each costs nothing and keeps `reset` and `close` from pulling a shard away
+under a reader. `optimize` would stand all threads still for minutes: it is never called here.
+What was written survives a killed process; a loss of power only what was flushed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+import qdrant_edge as engine
+
+from sophia_cli.errors import OutOfSpace, TierDown
+from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.tiers.vectors import lock
+from sophia_cli.tiers.vectors.schema import PLACE, check_entries, check_vector, encodable, place
+from sophia_cli.tiers.vectors.shard import (
+    WORDS,
+    check_space,
+    condition,
+    drop_shard,
+    engine_errors,
+    open_shard,
+    point,
+)
+from sophia_cli.tiers.vectors.union import ScoredUnion
+
+# Points a call: about 10 ms, after which other threads get their turn.
+_BATCH = 64
+_PAGE = 1000
+# Sessions and turns kept in memory, about 200 bytes each; reading one costs 3 us.
+_MOST_PLACES = 50_000
+_RESERVE = 64 << 20
+
+Place = tuple[str | None, int | None]
+
+
+class EdgeVectors:
+    """The `Vectors` of one directory; it is locked and its shards are loaded at the first call.
+
+    Args:
+        directory: holds `lock` and one directory a kind; made 0700.
+        dimension: the length of a vector.
+        lock_wait: how long to wait for another process to let go of the directory, seconds.
+        reserve: bytes of disk that must be free before anything is written.
+
+    Raises:
+        TierDown: (any call) the directory is in use, or a shard cannot be loaded.
+        Refused: (any call) the shard holds vectors of another dimension.
+        OutOfSpace: (calls that write) the disk is full.
+        ValueError: (calls with vectors) a wrong length, or a value that is not finite.
+    """
+
+    def __init__(
+        self, directory: Path, dimension: int, lock_wait: float = 2.0, reserve: int = _RESERVE
+    ) -> None:
+        self._directory = directory
+        self._dimension = dimension
+        self._lock_wait = lock_wait
+        self._reserve = reserve
+        self._turn = threading.RLock()
+        self._held: int | None = None
+        self._closed = False
+        self._shards: dict[Kind, engine.EdgeShard] = {}
+        self._places: dict[Kind, dict[UUID, Place]] = {kind: {} for kind in Kind}
+
+    def upsert(self, kind: Kind, entries: Sequence[IndexEntry]) -> None:
+        """Writes entries by id; returns once they are searchable."""
+        check_entries(entries, self._dimension)
+        for start in range(0, len(entries), _BATCH):
+            batch = entries[start : start + _BATCH]
+            with engine_errors(str(self._directory / kind), hint=""):
+                operation = engine.UpdateOperation.upsert_points([point(entry) for entry in batch])
+            self._write(kind, operation, [entry.id for entry in batch])
+
+    def delete(self, kind: Kind, ids: Sequence[UUID]) -> None:
+        """Removes points by id; an id that is not there is not an error."""
+        if ids:
+            self._write(kind, engine.UpdateOperation.delete_points(list(ids)), ids)
+
+    def candidates(
+        self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
+    ) -> Candidates:
+        """The union of the best `limit` of each of `SIGNALS`, each scored by all of them."""
+        check_vector(dense, self._dimension, "query vector")
+        numbers, words = dense.tolist(), encodable(text)
+        queries = {
+            signal: engine.Query.Nearest(
+                WORDS[signal].embed_query(words) if signal in WORDS else numbers, using=signal
+            )
+            for signal in SIGNALS
+        }
+        wanted = condition(where)
+        with self._reading(kind) as shard:
+            population = shard.info().points_count
+            brought = shard.query_batch(
+                engine.QueryBatchRequest(
+                    [_request(queries[signal], wanted, limit) for signal in SIGNALS]
+                )
+            )
+            union = ScoredUnion(brought, limit)
+            if union.incomplete:
+                among = engine.Filter(must=[engine.HasIdCondition(set(union.ids))])
+                again = shard.query_batch(
+                    engine.QueryBatchRequest(
+                        [
+                            _request(queries[signal], among, len(union.ids))
+                            for signal in union.incomplete
+                        ]
+                    )
+                )
+                for signal, hits in zip(union.incomplete, again, strict=True):
+                    union.score(signal, hits)
+            places = self._places_of(kind, shard, union.ids)
+        return Candidates(
+            ids=union.ids,
+            scores=union.scores,
+            sessions=[session for session, _ in places],
+            turns=[turn for _, turn in places],
+            population=population,
+        )
+
+    def nearest(
+        self, kind: Kind, dense: Vector, where: Where, limit: int
+    ) -> list[tuple[UUID, float]]:
+        """The best `limit` by cosine of `dense` alone, best first."""
+        check_vector(dense, self._dimension, "query vector")
+        query = engine.Query.Nearest(dense.tolist(), using="dense")
+        with self._reading(kind) as shard:
+            hits = shard.query(_request(query, condition(where), limit))
+        return [(cast(UUID, hit.id), hit.score) for hit in hits]
+
+    def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
+        """Which of `ids` are in the store."""
+        found: set[UUID] = set()
+        for start in range(0, len(ids), _PAGE):
+            with self._reading(kind) as shard:
+                records = shard.retrieve([*ids[start : start + _PAGE]], False, False)
+            found.update(cast(UUID, record.id) for record in records)
+        return found
+
+    def ids(self, kind: Kind) -> Iterator[UUID]:
+        """All ids of a collection, page by page; writers may come between the pages."""
+        following = None
+        while True:
+            with self._reading(kind) as shard:
+                page, following = shard.scroll(
+                    engine.ScrollRequest(
+                        offset=following, limit=_PAGE, with_payload=False, with_vector=False
+                    )
+                )
+            yield from (cast(UUID, record.id) for record in page)
+            if following is None:
+                return
+
+    def count(self, kind: Kind) -> int:
+        """How many points a collection holds."""
+        with self._reading(kind) as shard:
+            return int(shard.count(engine.CountRequest(exact=True)))
+
+    def reset(self, kind: Kind) -> None:
+        """Drops the collection, whatever its state or dimension, and creates it empty."""
+        with self._turn:
+            self._own()
+            shard = self._shards.pop(kind, None)
+            self._places[kind].clear()
+            if shard is not None:
+                with engine_errors(str(self._directory / kind)):
+                    shard.close()
+            drop_shard(self._directory / kind)
+            check_space(self._directory, self._reserve)
+            self._shards[kind] = open_shard(self._directory / kind, self._dimension)
+
+    def flush(self) -> None:
+        """Makes what was written survive a loss of power; a millisecond a hundred points."""
+        with self._turn:
+            for kind, shard in self._shards.items():
+                with engine_errors(str(self._directory / kind)):
+                    shard.flush()
+
+    def close(self) -> None:
+        """Flushes, closes the shards and lets go of the directory; a second call does nothing."""
+        with self._turn:
+            self._closed = True
+            try:
+                self.flush()
+                for shard in self._shards.values():
+                    shard.close()
+            finally:
+                self._shards.clear()
+                if self._held is not None:
+                    os.close(self._held)
+                    self._held = None
+
+    def _write(self, kind: Kind, operation: engine.UpdateOperation, ids: Sequence[UUID]) -> None:
+        with self._turn:
+            self._own()
+            check_space(self._directory, self._reserve)
+            with self._reading(kind) as shard:
+                for id_ in ids:
+                    self._places[kind].pop(id_, None)
+                shard.update(operation)
+
+    @contextmanager
+    def _reading(self, kind: Kind) -> Iterator[engine.EdgeShard]:
+        with self._turn:
+            self._own()
+            path = self._directory / kind
+            shard = self._shards.get(kind)
+            if shard is None:
+                shard = self._shards[kind] = self._open(path)
+            with engine_errors(str(path)):
+                yield shard
+
+    def _own(self) -> None:
+        """Makes the directory ours at the first call."""
+        if self._closed:
+            raise TierDown("vectors", "closed")
+        if self._held is None:
+            with engine_errors(str(self._directory), hint=""):
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._directory.chmod(0o700)
+                self._held = lock.take(self._directory / "lock", self._lock_wait)
+
+    def _open(self, path: Path) -> engine.EdgeShard:
+        try:
+            check_space(self._directory, self._reserve)  # loading replays what was not flushed
+        except OutOfSpace as error:
+            raise TierDown("vectors", error.message, error.hint) from error
+        return open_shard(path, self._dimension)
+
+    def _places_of(self, kind: Kind, shard: engine.EdgeShard, ids: Sequence[UUID]) -> list[Place]:
+        known = self._places[kind]
+        places = [known.get(id_) for id_ in ids]
+        unknown = [id_ for id_, found in zip(ids, places, strict=True) if found is None]
+        if unknown:
+            if len(known) > _MOST_PLACES:
+                known.clear()
+            read = {
+                cast(UUID, record.id): place(record.payload)
+                for record in shard.retrieve([*unknown], list(PLACE), False)
+            }
+            known.update(read)
+            places = [found or read[id_] for id_, found in zip(ids, places, strict=True)]
+        return cast("list[Place]", places)
+
+
+def _request(query: engine.Query, wanted: engine.Filter | None, limit: int) -> engine.QueryRequest:
+    return engine.QueryRequest(
+        limit=limit, query=query, filter=wanted, with_payload=False, with_vector=False
+    )

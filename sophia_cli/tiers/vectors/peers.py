@@ -1,0 +1,173 @@
+"""Several addresses of one service: a call goes to the next one when one cannot serve.
+
+The peer that answered last is asked first; one that failed is left alone for a while, and asked
+all the same when nobody else is left. A peer being drained is asked no more.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from sophia_cli.errors import ConfigurationError, TierDown
+from sophia_cli.tiers.vectors.faults import Fault, fault_of
+
+T = TypeVar("T")
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+_HINT = "`sophia doctor` looks at every peer"
+
+
+class Connection(Protocol):
+    """What is held open to a peer."""
+
+    def close(self) -> None:
+        """Lets go of it."""
+
+
+C = TypeVar("C", bound=Connection)
+
+
+class Peers(Generic[C]):
+    """The peers of a cluster, each connected at its first call.
+
+    Args:
+        urls: one address a peer; the first is asked first.
+        connect: opens a connection without speaking to the peer.
+        cool_down: how long a peer that failed is left alone, seconds.
+    """
+
+    def __init__(self, urls: Sequence[str], connect: Callable[[str], C], cool_down: float) -> None:
+        if not urls:
+            raise ConfigurationError("the vectors have no address")
+        self._urls = list(dict.fromkeys(urls))
+        self._connect = connect
+        self._cool_down = cool_down
+        self._lock = threading.Lock()
+        self._connections: dict[str, C] = {}
+        self._good = self._urls[0]
+        self._rested: dict[str, float] = {}
+        self._drained: set[str] = set()
+
+    def read(self, action: Callable[[C], T]) -> T:
+        """Asks one peer after the other, each once.
+
+        Raises:
+            TierDown: none could serve, or one refused the request itself.
+        """
+        failed: dict[str, str] = {}
+        for url in self._order():
+            fault, result = self._try(url, action)
+            if fault is None:
+                return result[0]
+            failed[url] = fault.reason
+        raise _down(failed)
+
+    def write(self, action: Callable[[C], T], budget: float, attempt: float) -> T:
+        """Repeats an action, on one peer after the other, until one acknowledges it.
+
+        A write that failed or timed out may be done or not: the action must be one that can be
+        repeated.
+
+        Args:
+            budget: for everything, seconds.
+            attempt: what one attempt can take at most, seconds: none is begun that could not end
+                within the budget, except the first.
+
+        Raises:
+            TierDown: not acknowledged within `budget`, or a peer refused the request itself.
+        """
+        latest = time.monotonic() + budget - attempt
+        pause = _FIRST_PAUSE
+        failed: dict[str, str] = {}
+        while True:
+            for url in self._order():
+                if failed and time.monotonic() > latest:
+                    raise _down(failed)
+                fault, result = self._try(url, action)
+                if fault is None:
+                    return result[0]
+                failed[url] = fault.reason
+            if not failed or time.monotonic() + pause > latest:
+                raise _down(failed)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def drain(self, url: str) -> None:
+        """Asks this peer no more, until `resume`."""
+        with self._lock:
+            self._drained.add(url)
+
+    def resume(self, url: str) -> None:
+        """Takes a drained peer back."""
+        with self._lock:
+            self._drained.discard(url)
+            self._rested.pop(url, None)
+
+    def close(self) -> None:
+        """Closes every connection."""
+        with self._lock:
+            connections = list(self._connections.values())
+            self._connections.clear()
+        for connection in connections:
+            connection.close()
+
+    def _order(self) -> list[str]:
+        """The peers to ask: the last good one, the others, then those that failed lately."""
+        with self._lock:
+            now = time.monotonic()
+            usable = [url for url in self._urls if url not in self._drained]
+            return sorted(
+                usable,
+                key=lambda url: (max(self._rested.get(url, 0.0) - now, 0.0), url != self._good),
+            )
+
+    def _try(self, url: str, action: Callable[[C], T]) -> tuple[Fault | None, tuple[T, ...]]:
+        """Does it with one peer: the peer's fault, or None and the result."""
+        with self._lock:
+            connection = self._connections.get(url)
+            if connection is None:
+                connection = self._connections[url] = self._connect(url)
+        try:
+            result = action(connection)
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            if not fault.of_peer:
+                raise _refused(url, fault) from error
+            with self._lock:
+                self._rested[url] = time.monotonic() + self._cool_down
+            return fault, ()
+        with self._lock:
+            self._good = url
+            self._rested.pop(url, None)
+        return None, (result,)
+
+
+class RequestRefused(TierDown):
+    """A peer is there and says no to the request itself; another one would say the same.
+
+    Attributes:
+        status: the HTTP status, or the one closest to gRPC's.
+    """
+
+    def __init__(self, message: str, hint: str, status: int | None) -> None:
+        super().__init__("vectors", message, hint)
+        self.status = status
+
+
+def _refused(url: str, fault: Fault) -> RequestRefused:
+    hint = _HINT
+    if fault.status in (401, 403):
+        hint = "check the API key that the configuration names"
+    elif fault.status == 404:
+        hint = "`sophia reindex --from-scratch` builds the collection from the records"
+    return RequestRefused(f"{url}: {fault.reason}", hint, fault.status)
+
+
+def _down(failed: dict[str, str]) -> TierDown:
+    reasons = "; ".join(f"{url}: {reason}" for url, reason in failed.items())
+    return TierDown("vectors", reasons or "every peer is being drained", _HINT)

@@ -1,0 +1,104 @@
+"""What a collection looks like, said once for the engine in process and for the servers.
+
+Two dense vectors (the memory's own text, and the same mixed with its neighbours) and two sparse
+ones (BM25 over the same two texts), a payload to filter by, and the indexes of that payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sophia_cli.memory.model import IndexEntry, Vector, Where
+
+DENSE: tuple[str, ...] = ("dense", "context")
+"""The named dense vectors, compared by cosine."""
+
+SPARSE: dict[str, float] = {"bm25": 24.0, "bm25_context": 100.0}
+"""The named sparse vectors, weighted by IDF, with the words a text of theirs has on average.
+
+A turn has about 24 words; with its neighbours about 100.
+"""
+
+BM25_K1 = 1.2
+BM25_B = 0.75
+BM25_LANGUAGE = "english"
+"""Chooses the stop words and the Snowball stemmer."""
+
+KEYWORDS: tuple[str, ...] = ("user", "agent", "session", "tags")
+"""Payload fields with a keyword index."""
+
+TENANT = "user"
+"""The keyword field by which a server lays its points out."""
+
+TIME = "at"
+"""The payload field with a float index: seconds since the epoch."""
+
+PLACE: tuple[str, ...] = ("session", "turn")
+"""The payload fields that come back with a candidate."""
+
+
+def payload(entry: IndexEntry) -> dict[str, Any]:
+    """What is stored beside the vectors; a field without a value is left out."""
+    fields = {
+        "user": entry.user,
+        "agent": entry.agent,
+        "session": entry.session,
+        "turn": entry.turn,
+        "speaker": entry.speaker,
+        TIME: entry.at,
+        "tags": list(entry.tags) or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def encodable(text: str) -> str:
+    """The text with a question mark for what UTF-8 cannot hold: half a surrogate, from an argv."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def place(stored: dict[str, Any] | None) -> tuple[str | None, int | None]:
+    """The session of a point and its turn in it, each None without one."""
+    if not stored:
+        return None, None
+    return stored.get("session"), stored.get("turn")
+
+
+def matches(where: Where) -> list[tuple[str, str]]:
+    """The fields that must hold a value, every one of them: `[("user", "ana"), ...]`."""
+    exact = [("user", where.user), ("agent", where.agent), ("session", where.session)]
+    given = [(name, value) for name, value in exact if value is not None]
+    return given + [("tags", f"{key}={value}") for key, value in where.tags.items()]
+
+
+def span(where: Where) -> tuple[float | None, float | None]:
+    """The bounds of `TIME`, start included and end not; None where it is open."""
+    return (
+        where.since.timestamp() if where.since else None,
+        where.until.timestamp() if where.until else None,
+    )
+
+
+def check_vector(vector: Vector, dimension: int, name: str) -> None:
+    """Refuses what the engine would store without complaint and never find again.
+
+    Raises:
+        ValueError: another length than `dimension`, or a value that is not finite.
+    """
+    if vector.shape != (dimension,):
+        raise ValueError(f"{name}: shape {vector.shape}, expected ({dimension},)")
+    if not np.isfinite(vector).all():
+        raise ValueError(f"{name}: not finite")
+
+
+def check_entries(entries: Sequence[IndexEntry], dimension: int) -> None:
+    """Checks the vectors of all entries, before any of them is written.
+
+    Raises:
+        ValueError: a vector of another length, or with a value that is not finite.
+    """
+    for entry in entries:
+        check_vector(entry.dense, dimension, f"dense vector of {entry.id}")
+        check_vector(entry.context, dimension, f"context vector of {entry.id}")

@@ -1,0 +1,183 @@
+"""One collection of the engine in process: its directory, and what is asked of the engine there.
+
+A collection appears and disappears by renaming its directory: a crash leaves the old one, the new
+one or none, never half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import qdrant_edge as engine
+
+from sophia_cli.errors import OutOfSpace, Refused, TierDown
+from sophia_cli.memory.model import IndexEntry, Where
+from sophia_cli.tiers.vectors.schema import (
+    BM25_B,
+    BM25_K1,
+    BM25_LANGUAGE,
+    DENSE,
+    KEYWORDS,
+    SPARSE,
+    TIME,
+    encodable,
+    matches,
+    payload,
+    span,
+)
+
+REBUILD = "`sophia reindex --from-scratch` rebuilds it from the records"
+_FREE_SOME = "free some space and run it again"
+
+WORDS: dict[str, engine.Bm25] = {
+    name: engine.Bm25(
+        engine.Bm25Config(
+            k=BM25_K1,
+            b=BM25_B,
+            avg_len=words,
+            language=BM25_LANGUAGE,
+            lowercase=True,
+            ascii_folding=True,
+        )
+    )
+    for name, words in SPARSE.items()
+}
+"""The BM25 model of each sparse vector."""
+
+
+@contextmanager
+def engine_errors(subject: str, hint: str = REBUILD) -> Iterator[None]:
+    """Says what the engine's bare exceptions mean.
+
+    Raises:
+        OutOfSpace: the engine met a full disk.
+        TierDown: anything else; the message is the first line of the engine's own.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not _of_the_engine(error):
+            raise
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        if "No space left" in line:
+            raise OutOfSpace(f"{subject}: the disk is full", _FREE_SOME) from error
+        raise TierDown("vectors", f"{subject}: {line}", hint) from error
+
+
+def _of_the_engine(error: BaseException) -> bool:
+    """Whether an error is the engine's: a bare Exception, a refused value, a file, or a panic.
+
+    A panic derives from BaseException, in a module that cannot be imported.
+    """
+    bare = type(error) is Exception or type(error).__name__ == "PanicException"
+    return bare or isinstance(error, OSError | ValueError)
+
+
+def check_space(directory: Path, reserve: int) -> None:
+    """Refuses to write with less than `reserve` bytes free.
+
+    The engine writes to memory-mapped files, and a full disk kills the process there (SIGBUS)
+    instead of answering with an error.
+
+    Raises:
+        OutOfSpace: too little is free.
+    """
+    status = os.statvfs(directory)
+    free = status.f_bavail * status.f_frsize
+    if free < reserve:
+        raise OutOfSpace(
+            f"{directory}: {free >> 20} MiB free, the vectors keep {reserve >> 20} MiB in reserve",
+            _FREE_SOME,
+        )
+
+
+def open_shard(path: Path, dimension: int) -> engine.EdgeShard:
+    """Loads the collection in `path`, or creates it empty when there is none.
+
+    Raises:
+        Refused: it holds vectors of another dimension.
+        TierDown: it cannot be loaded.
+        OutOfSpace: the disk is full.
+    """
+    if not path.exists():
+        return _create(path, dimension)
+    _check_dimension(path, dimension)
+    with engine_errors(str(path)):
+        return engine.EdgeShard.load(str(path))
+
+
+def drop_shard(path: Path) -> None:
+    """Removes a collection that nobody has open, whatever state it is in."""
+    leaving = path.with_name(path.name + ".old")
+    shutil.rmtree(leaving, ignore_errors=True)
+    with engine_errors(str(path)):
+        if path.exists():
+            path.rename(leaving)
+            shutil.rmtree(leaving)
+
+
+def _create(path: Path, dimension: int) -> engine.EdgeShard:
+    coming = path.with_name(path.name + ".new")
+    dense = engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine)
+    sparse = engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)
+    config = engine.EdgeConfig(
+        vectors=dict.fromkeys(DENSE, dense),
+        sparse_vectors=dict.fromkeys(SPARSE, sparse),
+        wal_enabled=True,
+    )
+    index = engine.UpdateOperation.create_field_index
+    with engine_errors(str(path)):
+        shutil.rmtree(coming, ignore_errors=True)
+        coming.mkdir(mode=0o700)
+        shard = engine.EdgeShard.create(str(coming), config)
+        for field in KEYWORDS:
+            shard.update(index(field, engine.PayloadSchemaType.Keyword))
+        shard.update(index(TIME, engine.PayloadSchemaType.Float))
+        shard.flush()
+        shard.close()
+        coming.rename(path)
+        return engine.EdgeShard.load(str(path))
+
+
+def _check_dimension(path: Path, dimension: int) -> None:
+    try:
+        stored = json.loads((path / "edge_config.json").read_bytes())
+        found = stored["vectors"][DENSE[0]]["size"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # what is wrong there, loading it will say
+    if found != dimension:
+        raise Refused(
+            f"{path} holds vectors of {found} dimensions, the embedding model makes {dimension}",
+            "set the model it was built with, or `sophia reindex --from-scratch`",
+        )
+
+
+def point(entry: IndexEntry) -> engine.Point:
+    """An entry as the engine takes it."""
+    return engine.Point(
+        entry.id,
+        {
+            "dense": entry.dense.tolist(),
+            "context": entry.context.tolist(),
+            "bm25": WORDS["bm25"].embed_document(encodable(entry.text)),
+            "bm25_context": WORDS["bm25_context"].embed_document(encodable(entry.context_text)),
+        },
+        payload(entry),
+    )
+
+
+def condition(where: Where) -> engine.Filter | None:
+    """A filter as the engine takes it; None when everything is wanted."""
+    must: list[engine.FieldCondition] = [
+        engine.FieldCondition(key=name, match=engine.MatchValue(value=value))
+        for name, value in matches(where)
+    ]
+    start, end = span(where)
+    if start is not None or end is not None:
+        must.append(engine.FieldCondition(key=TIME, range=engine.RangeFloat(gte=start, lt=end)))
+    return engine.Filter(must=list(must)) if must else None
