@@ -46,7 +46,13 @@ class LoadingEmbedder:
         return self._get().embed(texts)
 
     def close(self) -> None:
-        """Releases the model, once it is loaded."""
+        """Releases the model; a load that is under way is waited for.
+
+        A process that ends in the middle of one is aborted by the model's own threads.
+        """
+        with self._lock:
+            if self._thread is not None:
+                self._thread.join(_LOAD_TIMEOUT)
         if self._loaded is not None:
             self._loaded.close()
 

@@ -175,7 +175,8 @@ class OpenAIEmbedder:
             }
             if len(items) != count or sorted(rows) != list(range(count)):
                 raise self._down(f"{len(items)} vectors for {count} texts")
-            vectors = np.array([rows[place] for place in range(count)], dtype=np.float32)
+            with np.errstate(over="ignore"):  # what overflows is found to be infinite below
+                vectors = np.array([rows[place] for place in range(count)], dtype=np.float32)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._down("the answer holds no embeddings", _CHECK_URL) from error
         if vectors.ndim != 2 or not vectors.shape[1]:

@@ -140,7 +140,8 @@ class RedisHotCache:
             if client is None or self._client is not client:
                 return
             self._client = None
-        client.connection_pool.disconnect()
+        # Other threads may be at work on the rest: theirs close as they fail or end.
+        client.connection_pool.disconnect(inuse_connections=False)
 
     def _trip(self, cause: str) -> TierDown:
         self._failed = cause

@@ -15,10 +15,10 @@ import sophia_cli.embedding.bundled as bundled
 from sophia_cli.embedding.bundled import BundledEmbedder
 from sophia_cli.errors import TierDown
 
-WORDS = (
-    "we decided to move the invoice service to another shard because its replica failed over "
-    "Grüße 東京 naïve def read(path): return 0x1f :-) émigré"
-).split()
+WORDS = [
+    *("decided", "invoice", "service", "shard", "because", "its", "replica", "failed", "the", "to"),
+    *("Grüße", "東京", "naïve", "émigré", "def read(path):", "return 0x1f", ":-)", "\t\n"),
+]
 
 
 def _text(rng: random.Random, words: int) -> str:

@@ -314,7 +314,8 @@ def test_proxies_from_the_environment_are_not_used(
 
 
 @pytest.mark.parametrize(
-    "url", ["", "example.com/v1", "ftp://example.com", "http://", "http://[", "http://a:b@host/v1"]
+    "url",
+    ["", "example.com/v1", "ftp://example.com", "http://", "http://host:port", "http://a:b@host"],
 )
 def test_an_address_that_cannot_be_used_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"embedding\.url"):

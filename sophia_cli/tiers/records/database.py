@@ -54,6 +54,19 @@ class Database:
         """Runs `work` in one transaction and returns its result.
 
         Raises:
+            TierDown, OutOfSpace: see `ask`.
+        """
+
+        def transaction(connection: Connection) -> T:
+            with connection.transaction():
+                return work(connection)
+
+        return self.ask(transaction)
+
+    def ask(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work`, each of its statements for itself: one round trip instead of three.
+
+        Raises:
             TierDown: PostgreSQL could not be reached within the time-out.
             OutOfSpace: its disk is full; the transaction was not carried out.
         """
@@ -96,6 +109,7 @@ class Database:
                     max_size=self._size,
                     timeout=self._timeout,
                     kwargs={
+                        "autocommit": True,
                         "password": self._password,
                         "connect_timeout": max(2, int(self._timeout)),
                         "application_name": "sophia",

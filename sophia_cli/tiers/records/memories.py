@@ -57,6 +57,10 @@ WITH given AS (
 ), owed AS (
     INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM added
     ON CONFLICT (memory_id) DO NOTHING
+), moved AS (
+    UPDATE epoch SET value = value + 1 WHERE kind IN (
+        SELECT kind FROM epoch WHERE kind IN (SELECT kind FROM added) ORDER BY kind FOR UPDATE
+    )
 )
 SELECT id, session_key, turn FROM added
 """
@@ -148,11 +152,11 @@ class Memories:
             sessions = [row for row in added if row[1] is not None]
             if sessions:
                 owed |= _owe_neighbours(connection, sessions)
-            rows = connection.execute(_BY_HASH, [hashes]).fetchall()
-            found = {digest: id_ for id_, digest in rows}
             created = {row[0] for row in added}
-            if created:
-                _move_epochs(connection, {new.kind for new in batch})
+            found = dict(zip(hashes, ids, strict=True))
+            if len(created) < len(batch):
+                rows = connection.execute(_BY_HASH, [hashes]).fetchall()
+                found = {digest: id_ for id_, digest in rows}
             stored = []
             for digest in hashes:
                 id_ = found[digest]
@@ -174,7 +178,7 @@ class Memories:
             ).fetchall()
             return dict(rows)
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def update(
         self, id_: UUID, change: Mapping[str, Any], vector: Vector | None, now: datetime
@@ -202,6 +206,7 @@ class Memories:
                 raise InvalidInput(
                     f"another memory already says this: {twin[0]}", f"sophia show {twin[0]}"
                 )
+            owed = _owe_with_neighbours(connection, id_)  # where it was
             connection.execute(
                 "UPDATE memory SET content = %s, speaker = %s, said_at = %s, tags = %s::jsonb,"
                 " expires_at = %s, kind = %s, updated_at = clock_timestamp(),"
@@ -228,7 +233,7 @@ class Memories:
                     [id_, bytes_of(vector)],
                 )
             _event(connection, id_, now, "updated", {"before": _changed(before, change)})
-            owed = _owe_with_neighbours(connection, id_)
+            owed |= _owe_with_neighbours(connection, id_)  # and where it is now
             _move_epochs(connection, {before.kind, after.kind})
             return Written([Stored(id_, False)], owed)
 

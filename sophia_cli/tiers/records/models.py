@@ -38,7 +38,7 @@ class Models:
             assert row is not None  # noqa: S101  (the migration inserts it)
             return StoreModel(*row)
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def adopt(self, name: str, dimension: int) -> None:
         """Makes this the store's model if it has none yet; otherwise it must be the same.

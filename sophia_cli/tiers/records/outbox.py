@@ -86,7 +86,7 @@ class Outbox:
                 frozenset(Kind(kind) for kind, _, owes in rows if owes),
             )
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def owed(
         self, limit: int, *, ids: Sequence[UUID] | None = None, older_than: timedelta | None = None
@@ -109,7 +109,7 @@ class Outbox:
             ).fetchall()
             return [Owed(id_, Kind(kind), change) for id_, kind, change in rows]
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def truth(self, ids: Sequence[UUID]) -> Truth:
         """The memories as they are now, with their vectors and neighbours in the session."""
@@ -131,7 +131,7 @@ class Outbox:
                 turns.update(_turns(connection, list(others)))
             return Truth(turns, around)
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def acknowledge(self, entries: Sequence[Owed]) -> None:
         """Strikes entries that are in the index now.
@@ -141,10 +141,12 @@ class Outbox:
         """
 
         def work(connection: Connection) -> None:
-            connection.execute("SET LOCAL synchronous_commit = off")
+            # Lost with the power, it is struck again: it need not wait for the disk.
             struck = connection.execute(
-                "DELETE FROM outbox o USING unnest(%s::uuid[], %s::bigint[]) AS a(id, change)"
-                " WHERE o.memory_id = a.id AND o.change = a.change RETURNING o.memory_id",
+                "DELETE FROM outbox o USING unnest(%s::uuid[], %s::bigint[]) AS a(id, change),"
+                " (SELECT set_config('synchronous_commit', 'off', true) AS off) AS lazily"
+                " WHERE o.memory_id = a.id AND o.change = a.change AND lazily.off = 'off'"
+                " RETURNING o.memory_id",
                 [[entry.memory_id for entry in entries], [entry.change for entry in entries]],
             ).fetchall()
             missed = {entry.memory_id for entry in entries} - {row[0] for row in struck}
@@ -155,11 +157,11 @@ class Outbox:
                     [list(missed)],
                 )
 
-        self._database.run(work)
+        self._database.ask(work)
 
     def failed(self, ids: Sequence[UUID], reason: str) -> None:
         """Notes an attempt that did not get through; the entries stay."""
-        self._database.run(
+        self._database.ask(
             lambda connection: connection.execute(
                 "UPDATE outbox SET attempts = attempts + 1, last_error = %s"
                 " WHERE memory_id = ANY(%s)",
@@ -169,7 +171,7 @@ class Outbox:
 
     def owe(self, ids: Sequence[UUID]) -> None:
         """Enters memories: what a rebuild or a repair wants written again."""
-        self._database.run(
+        self._database.ask(
             lambda connection: connection.execute(
                 "INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM memory"
                 " WHERE id = ANY(%s) ON CONFLICT (memory_id) DO UPDATE"
@@ -190,7 +192,7 @@ class Outbox:
             )
             return cursor.rowcount
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def owe_expired(self, now: datetime, limit: int = 500) -> int:
         """Marks memories whose time is over as expired, and enters them; how many."""
@@ -222,11 +224,11 @@ class Outbox:
             row = connection.execute("SELECT erase_answers FROM store").fetchone()
             return bool(row and row[0])
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def answers_erased(self) -> None:
         """Notes that the cached answers are gone."""
-        self._database.run(
+        self._database.ask(
             lambda connection: connection.execute("UPDATE store SET erase_answers = false")
         )
 
@@ -240,7 +242,7 @@ class Outbox:
             ).fetchone()
             return int(row[0]), float(row[1])
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
 
 def _turns(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Turn]:

@@ -65,7 +65,7 @@ class Queries:
             ).fetchall()
             return [row[0] for row in rows]
 
-        found = self._database.run(work)
+        found = self._database.ask(work)
         if not found:
             raise NotFound(f"no memory {text}", "sophia list shows what there is")
         if len(found) > 1:
@@ -83,7 +83,7 @@ class Queries:
             ).fetchall()
             return {row[0]: memory_of(row) for row in rows}
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def newest(
         self,
@@ -108,7 +108,7 @@ class Queries:
             ).fetchall()
             return [memory_of(row) for row in rows]
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def by_words(
         self, text: str, where: Where, kinds: Sequence[Kind], limit: int, *, now: datetime
@@ -133,7 +133,7 @@ class Queries:
             ).fetchall()
             return [(memory_of(row[:-1]), row[-1]) for row in rows]
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def history(self, id_: UUID) -> list[Event]:
         """The audit trail of a memory, oldest first."""
@@ -146,7 +146,7 @@ class Queries:
             ).fetchall()
             return [Event(*row) for row in rows]
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def links(self, id_: UUID) -> list[Link]:
         """The relations from and to a memory."""
@@ -159,7 +159,7 @@ class Queries:
             ).fetchall()
             return [Link(*row) for row in rows]
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def counts(self, now: datetime) -> dict[Kind, dict[str, int]]:
         """For each kind: live, superseded, expired and forgotten memories."""
@@ -183,7 +183,7 @@ class Queries:
                 kind: dict(zip(names, found.get(kind, (0, 0, 0, 0)), strict=True)) for kind in Kind
             }
 
-        return self._database.run(work)
+        return self._database.ask(work)
 
     def ids_of(self, kind: Kind, now: datetime, *, page: int = 10_000) -> Iterator[set[UUID]]:
         """The ids that the index of a kind must hold, a page at a time."""
@@ -199,7 +199,7 @@ class Queries:
                 ).fetchall()
                 return [row[0] for row in rows]
 
-            found = self._database.run(work)
+            found = self._database.ask(work)
             if not found:
                 return
             yield set(found)
