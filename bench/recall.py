@@ -16,13 +16,14 @@ from pathlib import Path
 from uuid import UUID
 
 from locomo import Conversation, conversations
+from stores import fresh_service
+
+from sophia_cli.config.model import Config
 from sophia_cli.memory.model import Kind, Where
 from sophia_cli.memory.recalling import Question
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.trace import Trace
-from stores import fresh_service
 
-_DEPTH = 100
 _BATCH = 256
 FIGURES = ("turn R@5", "turn R@10", "session R@5", "session R@10")
 
@@ -31,7 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path, help="LoCoMo files")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--candidates", type=int, default=100)
+    parser.add_argument("--candidates", type=int, default=Config().recall.candidates)
+    parser.add_argument("--depth", type=int, default=100, help="memories asked for")
     arguments = parser.parse_args()
     talks = conversations(arguments.directory)
     rows = {}
@@ -39,7 +41,7 @@ def main() -> None:
     with fresh_service() as service:
         for talk in talks:
             names = remember(service, talk)
-            rows[talk.name] = measure(service, talk, names, arguments.candidates, spent)
+            rows[talk.name] = measure(service, talk, names, arguments, spent)
     questions = {talk.name: len(talk.questions) for talk in talks}
     total = sum(questions.values())
     rows["all"] = [
@@ -54,7 +56,9 @@ def main() -> None:
     print(f"{'conversation':14}" + "".join(f"{figure:>14}" for figure in FIGURES))
     for name, row in rows.items():
         print(f"{name:14}" + "".join(f"{100 * value:14.1f}" for value in row))
-    print(f"{total} questions, a recall of {_DEPTH} takes {p50:.1f} ms (p50, nothing cached)")
+    print(
+        f"{total} questions, a recall of {arguments.depth} takes {p50:.1f} ms (p50, nothing cached)"
+    )
 
 
 def remember(service: MemoryService, talk: Conversation) -> dict[UUID, str]:
@@ -72,16 +76,16 @@ def measure(
     service: MemoryService,
     talk: Conversation,
     names: dict[UUID, str],
-    candidates: int,
+    arguments: argparse.Namespace,
     spent: list[float],
 ) -> list[float]:
     """The four figures of one conversation; the time of each recall goes into `spent`, in ms."""
     sums = [0.0] * len(FIGURES)
     where = Where(user=talk.name)
     for question in talk.questions:
-        asked = Question(question.text, (Kind.BUSINESS,), where, _DEPTH)
+        asked = Question(question.text, (Kind.BUSINESS,), where, arguments.depth)
         started = time.perf_counter()
-        found = service.recall(asked, candidates, datetime.now(UTC), Trace())
+        found = service.recall(asked, arguments.candidates, datetime.now(UTC), Trace())
         spent.append((time.perf_counter() - started) * 1000)
         turns = [names[recalled.memory.id] for recalled in found]
         sessions = list(dict.fromkeys(turn.partition(":")[0] for turn in turns))

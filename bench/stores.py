@@ -17,7 +17,7 @@ from sophia_cli.memory.service import MemoryService
 @contextlib.contextmanager
 def fresh_home() -> Iterator[Home]:
     """An empty home, removed afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="sophia-bench-", dir="/tmp"))  # noqa: S108
+    root = Path(tempfile.mkdtemp(prefix="sophia-bench-", dir="/tmp"))
     try:
         yield Home(root / "home")
     finally:

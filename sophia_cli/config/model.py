@@ -204,7 +204,7 @@ class Recall(Section):
         default=10, ge=1, le=1000, description="Memories an answer holds unless -n says otherwise."
     )
     candidates: int = Field(
-        default=100, ge=1, le=10000, description="Memories each signal brings to be ranked."
+        default=50, ge=1, le=10000, description="Memories each signal brings to be ranked."
     )
 
 

@@ -133,7 +133,7 @@ SIGNALS: tuple[str, ...] = ("dense", "context", "bm25", "bm25_context")
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The union of what each signal brought, every candidate scored by every signal.
+    """The union of what each signal brought, every candidate with a score by every signal.
 
     Attributes:
         ids: n memory ids.

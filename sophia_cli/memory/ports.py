@@ -46,8 +46,9 @@ class Vectors(Protocol):
     def candidates(
         self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
     ) -> Candidates:
-        """The union of the best `limit` of each of `SIGNALS`, each scored by all of them.
+        """The union of the best `limit` of each of `SIGNALS`, scored by all of them.
 
+        A signal that did not bring a candidate gives it the lowest score that it brought.
         `dense` searches the vectors `dense` and `context`; `text` is scored by BM25 (k1 1.2,
         English stop words and stemmer) over `text` and `context_text`.
         """

@@ -31,7 +31,7 @@ from sophia_cli.tiers.vectors.shard import (
     open_shard,
     point,
 )
-from sophia_cli.tiers.vectors.union import ScoredUnion
+from sophia_cli.tiers.vectors.union import united
 
 # Points a call: about 10 ms, after which other threads get their turn.
 _BATCH = 64
@@ -89,7 +89,7 @@ class EdgeVectors:
     def candidates(
         self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
     ) -> Candidates:
-        """The union of the best `limit` of each of `SIGNALS`, each scored by all of them."""
+        """The union of the best `limit` of each of `SIGNALS`; see `united` for its scores."""
         check_vector(dense, self._dimension, "query vector")
         numbers, words = dense.tolist(), encodable(text)
         queries = {
@@ -106,23 +106,11 @@ class EdgeVectors:
                     [_request(queries[signal], wanted, limit) for signal in SIGNALS]
                 )
             )
-            union = ScoredUnion(brought, limit)
-            if union.incomplete:
-                among = engine.Filter(must=[engine.HasIdCondition(set(union.ids))])
-                again = shard.query_batch(
-                    engine.QueryBatchRequest(
-                        [
-                            _request(queries[signal], among, len(union.ids))
-                            for signal in union.incomplete
-                        ]
-                    )
-                )
-                for signal, hits in zip(union.incomplete, again, strict=True):
-                    union.score(signal, hits)
-            places = self._places_of(kind, shard, union.ids)
+            ids, scores = united(brought, limit)
+            places = self._places_of(kind, shard, ids)
         return Candidates(
-            ids=union.ids,
-            scores=union.scores,
+            ids=ids,
+            scores=scores,
             sessions=[session for session, _ in places],
             turns=[turn for _, turn in places],
             population=population,

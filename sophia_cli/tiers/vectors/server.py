@@ -20,7 +20,7 @@ from sophia_cli.tiers.vectors.collection import Layout, drop, prepare
 from sophia_cli.tiers.vectors.faults import Unfinished
 from sophia_cli.tiers.vectors.peers import RequestRefused
 from sophia_cli.tiers.vectors.schema import check_entries, check_vector, place
-from sophia_cli.tiers.vectors.union import ScoredUnion
+from sophia_cli.tiers.vectors.union import united
 from sophia_cli.tiers.vectors.wire import condition, point, query, request
 
 T = TypeVar("T")
@@ -96,40 +96,20 @@ class ServerVectors:
     def candidates(
         self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
     ) -> Candidates:
-        """The union of the best `limit` of each of `SIGNALS`, each scored by all of them.
-
-        Both questions go to the same peer, so that one replica answers.
-        """
+        """The union of the best `limit` of each of `SIGNALS`; see `united` for its scores."""
         check_vector(dense, self._dimension, "query vector")
-        asked = {signal: query(signal, dense, text) for signal in SIGNALS}
         wanted = condition(where)
-
-        def ask(
-            client: QdrantClient, name: str
-        ) -> tuple[ScoredUnion, Sequence[models.ScoredPoint]]:
-            first = [request(signal, asked[signal], wanted, limit) for signal in SIGNALS]
-            answers = client.query_batch_points(name, first)
-            union = ScoredUnion([answer.points for answer in answers], limit)
-            if not union.ids:
-                return union, []
-            among = models.Filter(must=[models.HasIdCondition(has_id=union.ids)])
-            # `dense` is asked in any case: every point has it, and the places come with it.
-            signals = ["dense", *(signal for signal in union.incomplete if signal != "dense")]
-            second = [
-                request(signal, asked[signal], among, len(union.ids), signal == "dense")
-                for signal in signals
-            ]
-            answers = client.query_batch_points(name, second)
-            for signal, answer in zip(signals, answers, strict=True):
-                union.score(signal, answer.points)
-            return union, answers[0].points
-
-        union, hits = self._read(kind, ask)
-        stored = {hit.id: hit.payload for hit in hits}
-        places = [place(stored.get(id_)) for id_ in union.ids]
+        requests = [
+            request(signal, query(signal, dense, text), wanted, limit, True) for signal in SIGNALS
+        ]
+        answers = self._read(kind, lambda client, name: client.query_batch_points(name, requests))
+        brought = [answer.points for answer in answers]
+        ids, scores = united(brought, limit)
+        stored = {hit.id: hit.payload for hits in brought for hit in hits}
+        places = [place(stored[id_]) for id_ in ids]
         return Candidates(
-            ids=[UUID(id_) for id_ in union.ids],
-            scores=union.scores,
+            ids=[UUID(id_) for id_ in ids],
+            scores=scores,
             sessions=[session for session, _ in places],
             turns=[turn for _, turn in places],
             population=self._size(kind),

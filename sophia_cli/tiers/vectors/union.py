@@ -1,7 +1,9 @@
-"""The union of what each signal brought, on its way to being scored by every signal.
+"""The union of what each signal brought, every candidate with a score by every signal.
 
-Each signal's search returns its best `limit` points. A signal has to be asked again only for what
-others brought and it did not score; whoever holds the points (engine or server) does the asking.
+A signal whose list was full says of what it left out only that it scores no higher than the last of
+the list; that is the score it gives them. Asking each signal again about the whole union costs as
+much as the search itself and was measured to recall no better (LoCoMo development set, 50 a signal:
+R@5 / R@10 of 69.0 / 79.1 with, 69.7 / 79.9 without).
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.memory.model import SIGNALS
-from sophia_cli.tiers.vectors.schema import SPARSE
 
 
 class Hit(Protocol):
@@ -29,47 +30,19 @@ class Hit(Protocol):
         """What the signal says of it."""
 
 
-class ScoredUnion:
-    """The ids that any signal brought, and a score for each by each.
+def united(brought: Sequence[Sequence[Hit]], limit: int) -> tuple[list[Any], NDArray[np.float32]]:
+    """One list of hits a signal, in the order of `SIGNALS`, each of `limit` at most, best first.
 
-    Attributes:
-        ids: n ids, each once, in the order they were brought.
-        scores: float32, (n, len(SIGNALS)), 0 where a signal has not scored a point.
-        incomplete: the signals that must be asked again about all of `ids`.
+    Returns:
+        The n ids, each once, in the order they were brought; and float32, (n, len(SIGNALS)). A
+        signal with nothing in common with the query gives 0.
     """
-
-    def __init__(self, brought: Sequence[Sequence[Hit]], limit: int) -> None:
-        """Takes one list of hits a signal, in the order of `SIGNALS`, each of `limit` at most."""
-        columns = [[hit.id for hit in hits] for hits in brought]
-        self.ids: list[Any] = list(dict.fromkeys(chain.from_iterable(columns)))
-        self._rows = {id_: row for row, id_ in enumerate(self.ids)}
-        self.scores: NDArray[np.float32] = np.zeros((len(self.ids), len(SIGNALS)), np.float32)
-        self._scored = np.zeros(self.scores.shape, np.bool_)
-        for column, (ids, hits) in enumerate(zip(columns, brought, strict=True)):
-            self._write(column, [self._rows[id_] for id_ in ids], hits)
-        self._brought = [len(ids) for ids in columns]
-        self.incomplete = tuple(
-            signal
-            for signal, hits in zip(SIGNALS, brought, strict=True)
-            if len(hits) < len(self.ids)
-            # A short list of a sparse signal is all that shares a word with the query.
-            and not (signal in SPARSE and len(hits) < limit)
-        )
-
-    def score(self, signal: str, hits: Sequence[Hit]) -> None:
-        """Enters what a signal says when asked about `ids` alone, its hits best first.
-
-        Reading an id is the dearest part of it all. What the signal brought before leads its hits
-        again, so only the rest is read; had anything come in between, something that was brought
-        would be among the rest.
-        """
-        column = SIGNALS.index(signal)
-        rest = hits[self._brought[column] :]
-        rows = [self._rows[hit.id] for hit in rest]
-        if self._scored[rows, column].any():
-            rest, rows = hits, [self._rows[hit.id] for hit in hits]
-        self._write(column, rows, rest)
-
-    def _write(self, column: int, rows: list[int], hits: Sequence[Hit]) -> None:
-        self.scores[rows, column] = [hit.score for hit in hits]
-        self._scored[rows, column] = True
+    columns = [[hit.id for hit in hits] for hits in brought]
+    ids = list(dict.fromkeys(chain.from_iterable(columns)))
+    rows = {id_: row for row, id_ in enumerate(ids)}
+    scores = np.zeros((len(ids), len(SIGNALS)), np.float32)
+    for column, (found, hits) in enumerate(zip(columns, brought, strict=True)):
+        if len(hits) == limit:
+            scores[:, column] = hits[-1].score
+        scores[[rows[id_] for id_ in found], column] = [hit.score for hit in hits]
+    return ids, scores

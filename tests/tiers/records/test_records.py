@@ -98,11 +98,11 @@ def test_sessions_of_two_users_do_not_touch(records: Records) -> None:
 def test_forgetting_erases_the_words_everywhere_and_keeps_the_trail(
     records: Records, database: str
 ) -> None:
-    secret = "the launch code is swordfish"
-    id_ = add(records, new(secret, speaker="Dana", tags={"code": "swordfish"}))[0]
+    words = "the launch code is swordfish"
+    id_ = add(records, new(words, speaker="Dana", tags={"code": "swordfish"}))[0]
     other = add(records, new("other"))[0]
     records.memories.link(id_, "related", other, NOW)
-    records.memories.update(id_, {"content": f"{secret}!"}, VECTOR, NOW)
+    records.memories.update(id_, {"content": f"{words}!"}, VECTOR, NOW)
     records.memories.forget([id_], NOW)
     assert [event.action for event in records.queries.history(id_)] == [
         "remembered",
@@ -115,7 +115,7 @@ def test_forgetting_erases_the_words_everywhere_and_keeps_the_trail(
         for table in ("memory", "memory_event", "memory_link", "memory_vector", "outbox"):
             rows = connection.execute(f"SELECT t::text FROM {table} t").fetchall()
             assert not any("swordfish" in row[0] for row in rows), table
-    assert add(records, new(secret))[0] != id_
+    assert add(records, new(words))[0] != id_
 
 
 def test_the_audit_trail_cannot_be_changed(records: Records, database: str) -> None:
@@ -234,7 +234,7 @@ def test_export_and_import_bring_everything_back_and_twice_changes_nothing(
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE DATABASE copy_of_it")
     name = database.rpartition("dbname=")[2]
-    copy = Records(lambda: database.replace(name, f"copy_of_it"))
+    copy = Records(lambda: database.replace(name, "copy_of_it"))
     copy.models.adopt("test-model", 4)
     memories = [each for each in exported if each["type"] == "memory"]
     events = [each for each in exported if each["type"] == "event"]

@@ -49,7 +49,7 @@ def test_nearest_is_what_numpy_finds(vectors: Vectors) -> None:
     np.testing.assert_allclose([score for _, score in found], cosine[best], atol=1e-5)
 
 
-def test_every_candidate_is_scored_by_every_signal(vectors: Vectors) -> None:
+def test_every_candidate_has_a_score_by_every_signal(vectors: Vectors) -> None:
     words = ["alpha", "beta", "gamma", "delta"]
     entries = [entry(number, f"{words[number % 4]} number{number}") for number in range(300)]
     vectors.upsert(CODING, entries)
@@ -61,11 +61,14 @@ def test_every_candidate_is_scored_by_every_signal(vectors: Vectors) -> None:
         cosine = matrix(entries, name) @ query
         assert set(np.argsort(-cosine)[:20].tolist()) <= set(numbers)
         column = found.scores[:, SIGNALS.index(name)]
-        np.testing.assert_allclose(column, cosine[numbers], atol=1e-5)
+        lowest = np.sort(cosine)[-20]
+        np.testing.assert_allclose(column, np.maximum(cosine[numbers], lowest), atol=1e-5)
     brought = {number for number in numbers if number % 4 == 0}
     assert len(brought) >= 20
     for name in ("bm25", "bm25_context"):
-        assert set(_column(found, name)) == brought
+        column = found.scores[:, SIGNALS.index(name)]
+        with_the_word = [number in brought for number in numbers]
+        assert column[with_the_word].min() >= column.min() > 0
     assert found.scores.dtype == np.float32
     assert found.population == 300
 

@@ -91,26 +91,6 @@ def test_an_answer_of_500_sends_a_read_on(start: Start, pair: tuple[Peer, Peer])
     assert vectors.nearest(CODING, unit(1), Where(), 1)[0][0] == numbered(1)
 
 
-def test_both_questions_of_a_recall_are_asked_of_one_peer(
-    start: Start, pair: tuple[Peer, Peer]
-) -> None:
-    """A peer that fails between them is not mixed with the next one's answer."""
-    failing, good = pair
-    vectors = start(failing, good)
-    vectors.upsert(CODING, [entry(number, "word") for number in range(50)])
-    answered = []
-
-    def second_fails(method: str, path: str) -> tuple[int, Any] | None:
-        answered.append(path)
-        return None if len(answered) == 1 else (503, {"status": {"error": "going down"}})
-
-    failing.behave = second_fails
-    found = vectors.candidates(CODING, unit(1), "word", Where(), 10)
-    assert (found.scores != 0).all()
-    batches = [path for _, path, _ in good.requests if path.endswith("/query/batch")]
-    assert len(batches) == 2
-
-
 @pytest.mark.parametrize("status", [500, 503, 408, 429])
 def test_a_failed_write_is_repeated_with_the_same_ids(
     start: Start, pair: tuple[Peer, Peer], status: int

@@ -1,4 +1,4 @@
-"""The union of candidates: which signals are asked again, and what is read of their answers."""
+"""The union of candidates: each once, with a score by every signal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sophia_cli.memory.model import SIGNALS
-from sophia_cli.tiers.vectors.union import ScoredUnion
+from sophia_cli.tiers.vectors.union import united
 
 
 @dataclass(frozen=True)
@@ -22,38 +22,34 @@ def _best(scores: dict[str, float], limit: int) -> list[Point]:
     return [Point(*item) for item in ranked[:limit]]
 
 
-def test_signals_that_scored_all_are_not_asked_again() -> None:
-    everything = [Point("a", 1.0), Point("b", 0.5)]
-    union = ScoredUnion([everything, everything, [Point("a", 3.0)], []], limit=10)
-    assert union.incomplete == ()
-    assert union.scores.tolist() == [[1.0, 1.0, 3.0, 0.0], [0.5, 0.5, 0.0, 0.0]]
+def test_a_short_list_holds_all_that_has_anything_in_common() -> None:
+    both = [Point("a", 1.0), Point("b", 0.5)]
+    ids, scores = united([both, both, [Point("a", 3.0)], []], limit=10)
+    assert ids == ["a", "b"]
+    assert scores.tolist() == [[1.0, 1.0, 3.0, 0.0], [0.5, 0.5, 0.0, 0.0]]
 
 
-def test_a_full_list_of_words_may_have_left_some_out() -> None:
-    union = ScoredUnion([[Point("a", 1.0)], [Point("b", 1.0)], [Point("c", 2.0)], []], limit=1)
-    assert union.incomplete == ("dense", "context", "bm25")
+def test_what_a_full_list_left_out_scores_as_its_last() -> None:
+    lists = [[Point("a", 1.0)], [Point("b", 0.5)], [Point("c", 2.0)], []]
+    ids, scores = united(lists, limit=1)
+    assert ids == ["a", "b", "c"]
+    assert scores.tolist() == [[1.0, 0.5, 2.0, 0.0]] * 3
 
 
-scores = st.dictionaries(
-    st.sampled_from("abcdefghijkl"), st.sampled_from([0.25, 0.5, 0.5, 0.75, 1.0]), min_size=0
-)
+scores = st.dictionaries(st.sampled_from("abcdefghijkl"), st.sampled_from([0.25, 0.5, 0.75, 1.0]))
 
 
-@given(words=st.tuples(scores, scores), limit=st.integers(1, 6), data=st.data())
-def test_every_candidate_ends_with_every_score(
-    words: tuple[dict[str, float], dict[str, float]], limit: int, data: st.DataObject
+@given(truth=st.tuples(scores, scores, scores, scores), limit=st.integers(1, 6))
+def test_no_candidate_scores_less_than_the_truth(
+    truth: tuple[dict[str, float], ...], limit: int
 ) -> None:
-    """Also where scores are equal and the second answer is in another order."""
-    letters = "abcdefghijkl"
-    values = st.lists(st.sampled_from([0.1, 0.2, 0.3]), min_size=12, max_size=12)
-    dense = dict(zip(letters, data.draw(values), strict=True))
-    context = dict(zip(letters, data.draw(values), strict=True))
-    truth = dict(zip(SIGNALS, (dense, context, *words), strict=True))
-    union = ScoredUnion([_best(truth[signal], limit) for signal in SIGNALS], limit)
-    for signal in union.incomplete:
-        among = {id_: truth[signal][id_] for id_ in union.ids if id_ in truth[signal]}
-        shuffled = dict(data.draw(st.permutations(list(among.items()))))
-        union.score(signal, _best(shuffled, len(union.ids)))
-    for row, id_ in enumerate(union.ids):
-        expected = [truth[signal].get(id_, 0.0) for signal in SIGNALS]
-        assert [round(value, 6) for value in union.scores[row].tolist()] == expected
+    brought = [_best(each, limit) for each in truth]
+    ids, found = united(brought, limit)
+    assert sorted(ids) == sorted({hit.id for hits in brought for hit in hits})
+    for row, id_ in enumerate(ids):
+        for column in range(len(SIGNALS)):
+            true = truth[column].get(id_, 0.0)
+            if id_ in {hit.id for hit in brought[column]}:
+                assert found[row, column] == true
+            else:
+                assert found[row, column] >= true
