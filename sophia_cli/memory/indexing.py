@@ -40,41 +40,43 @@ class Indexer:
         self._lock = threading.Lock()
         self.last_error: str | None = None
 
-    def apply(self, ids: Sequence[UUID]) -> None:
+    def apply(self, owed: Sequence[Owed]) -> None:
         """Brings the points of these memories in line now.
 
         Raises:
             TierDown: the vectors, or the embedder of a memory without a vector, cannot serve; what
                 is not done stays owed.
         """
-        for start in range(0, len(ids), _BATCH):
-            self._apply(ids=ids[start : start + _BATCH])
+        for start in range(0, len(owed), _BATCH):
+            with self._lock:
+                self._apply(owed[start : start + _BATCH])
 
     def drain(self, *, everything: bool = False) -> int:
         """Applies one batch of what is owed, oldest first; returns how many entries it took."""
-        return self._apply(older_than=None if everything else _LEFT_BEHIND)
-
-    def _apply(self, ids: Sequence[UUID] | None = None, older_than: timedelta | None = None) -> int:
-        outbox = self._records.outbox
         with self._lock:
-            owed = outbox.owed(_BATCH, ids=ids, older_than=older_than)
-            if not owed:
-                return 0
-            try:
-                done = self._write(owed)
-            except TierDown as error:
-                self.last_error = error.message
-                outbox.failed([entry.memory_id for entry in owed], error.message)
-                raise
-            outbox.acknowledge(done)
-            if len(done) < len(owed):
-                waiting = TierDown(
-                    "embedding", f"{len(owed) - len(done)} memories wait for their vectors"
-                )
-                self.last_error = waiting.message
-                raise waiting
-            self.last_error = None
+            waited = timedelta(0) if everything else _LEFT_BEHIND
+            owed = self._records.outbox.owed(_BATCH, older_than=waited)
+            self._apply(owed)
             return len(owed)
+
+    def _apply(self, owed: Sequence[Owed]) -> None:
+        if not owed:
+            return
+        outbox = self._records.outbox
+        try:
+            done = self._write(owed)
+        except TierDown as error:
+            self.last_error = error.message
+            outbox.failed([entry.memory_id for entry in owed], error.message)
+            raise
+        outbox.acknowledge(done)
+        if len(done) < len(owed):
+            waiting = TierDown(
+                "embedding", f"{len(owed) - len(done)} memories wait for their vectors"
+            )
+            self.last_error = waiting.message
+            raise waiting
+        self.last_error = None
 
     def _write(self, owed: Sequence[Owed]) -> list[Owed]:
         """Writes what can be written; returns the entries that are in the index now."""

@@ -49,8 +49,7 @@ def reindex(
             ids = sorted(page)
             for start in range(0, len(ids), _PAGE):
                 part = ids[start : start + _PAGE]
-                outbox.owe(part)
-                service.indexer.apply(part)
+                service.indexer.apply(outbox.owe(part))
                 rebuilt.written += len(part)
                 advance(len(part))
         # One that was written meanwhile is no orphan: the records have the last word.

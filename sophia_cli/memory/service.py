@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from sophia_cli.memory.validation import checked_draft
 from sophia_cli.memory.words import embedded_text
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.memories import NewMemory
+from sophia_cli.tiers.records.outbox import Owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,10 @@ class MemoryService:
         self._recaller = Recaller(records, vectors, embedder, self.answers)
         self._model_lock = threading.Lock()
         self._model_checked = False
+
+    def warm_up(self) -> None:
+        """Uses every tier once, so that the first question does not pay for what loads lazily."""
+        self._recaller.recall(Question("warm up"), 1, utc_now(), Trace())
 
     def remember(self, drafts: Sequence[Draft], now: datetime, trace: Trace) -> list[Remembered]:
         """Stores memories; acknowledged once row, audit event and outbox entry have committed.
@@ -250,11 +255,11 @@ class MemoryService:
             trace.degrade(f"{error.message}: stored, to be indexed when it answers again")
             return None
 
-    def index(self, owed: Collection[UUID], trace: Trace) -> None:
+    def index(self, owed: Sequence[Owed], trace: Trace) -> None:
         """Brings the index in line for these memories; a tier that is down is owed its part."""
         try:
             with trace.tier("vectors"):
-                self.indexer.apply(sorted(owed))
+                self.indexer.apply(owed)
         except TierDown as error:
             trace.degrade(f"{error.message}: stored, to be indexed when it answers again")
 

@@ -117,7 +117,8 @@ def _store(
                 result.new[type_] += portable.import_memories(
                     fresh, _vectors(service, fresh, trace)
                 )
-                service.index([UUID(record["id"]) for record in fresh], trace)
+                ids = [UUID(record["id"]) for record in fresh]
+                service.index(service.records.outbox.owe(ids), trace)
         elif type_ == "event":
             result.new[type_] += portable.import_events(batch)
         else:

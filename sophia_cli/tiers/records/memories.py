@@ -17,6 +17,7 @@ from sophia_cli.errors import InvalidInput, NotFound
 from sophia_cli.memory.identity import content_hash, new_id
 from sophia_cli.memory.model import Draft, Kind, Memory, Vector
 from sophia_cli.tiers.records.database import Connection, Database
+from sophia_cli.tiers.records.outbox import Owed, owed_by_id
 from sophia_cli.tiers.records.rows import COLUMNS, MODEL, bytes_of, memory_of
 
 SUPERSEDES = "supersedes"
@@ -56,13 +57,13 @@ WITH given AS (
     SELECT g.event, a.id, %(now)s, 'remembered', g.detail FROM added a JOIN given g USING (id)
 ), owed AS (
     INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM added
-    ON CONFLICT (memory_id) DO NOTHING
+    ON CONFLICT (memory_id) DO NOTHING RETURNING memory_id, change
 ), moved AS (
     UPDATE epoch SET value = value + 1 WHERE kind IN (
         SELECT kind FROM epoch WHERE kind IN (SELECT kind FROM added) ORDER BY kind FOR UPDATE
     )
 )
-SELECT id, session_key, turn FROM added
+SELECT a.id, a.session_key, a.turn, a.kind, o.change FROM added a JOIN owed o ON o.memory_id = a.id
 """
 
 # Neighbours on both sides of a turn hold its words in their own index entries.
@@ -83,13 +84,14 @@ SELECT DISTINCT n.id, n.kind
   ) n
 ON CONFLICT (memory_id) DO UPDATE
    SET change = nextval('outbox_change'), enqueued_at = clock_timestamp()
-RETURNING memory_id
+RETURNING memory_id, kind, change
 """
 
 _OWE = """
 INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM memory WHERE id = ANY(%s)
 ON CONFLICT (memory_id) DO UPDATE
    SET change = nextval('outbox_change'), enqueued_at = clock_timestamp()
+RETURNING memory_id, kind, change
 """
 
 # What is over no longer stands in the way of being said again.
@@ -113,10 +115,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The result of a write: the drafts' ids in order, and every memory the index now owes."""
+    """The result of a write: the drafts' ids in order, and what the index owes for it."""
 
     stored: Sequence[Stored]
-    owed: frozenset[UUID]
+    owed: Sequence[Owed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class Memories:
         def work(connection: Connection) -> Written:
             connection.execute(_RELEASE, {"hashes": hashes, "now": now})
             added = connection.execute(_ADD, values).fetchall()
-            owed = {row[0] for row in added}
+            owed = {row[0]: Owed(row[0], Kind(row[3]), row[4]) for row in added}
             sessions = [row for row in added if row[1] is not None]
             if sessions:
                 owed |= _owe_neighbours(connection, sessions)
@@ -162,7 +164,7 @@ class Memories:
                 id_ = found[digest]
                 stored.append(Stored(id_, id_ in created))
                 created.discard(id_)
-            return Written(stored, frozenset(owed))
+            return Written(stored, list(owed.values()))
 
         return self._database.run(work)
 
@@ -235,7 +237,7 @@ class Memories:
             _event(connection, id_, now, "updated", {"before": _changed(before, change)})
             owed |= _owe_with_neighbours(connection, id_)  # and where it is now
             _move_epochs(connection, {before.kind, after.kind})
-            return Written([Stored(id_, False)], owed)
+            return Written([Stored(id_, False)], list(owed.values()))
 
         return self._database.run(work)
 
@@ -252,7 +254,7 @@ class Memories:
                 [list(ids)],
             ).fetchall()
             gone = [row[0] for row in rows]
-            owed: set[UUID] = set()
+            owed: dict[UUID, Owed] = {}
             for id_ in gone:
                 owed |= _owe_with_neighbours(connection, id_)
             connection.execute(
@@ -274,7 +276,7 @@ class Memories:
             if gone:
                 connection.execute("UPDATE store SET erase_answers = true")
                 _move_epochs(connection, {Kind(row[1]) for row in rows})
-            return Written([Stored(id_, id_ in gone) for id_ in ids], frozenset(owed))
+            return Written([Stored(id_, id_ in gone) for id_ in ids], list(owed.values()))
 
         return self._database.run(work)
 
@@ -297,9 +299,9 @@ class Memories:
                 [source, relation, target, now],
             ).fetchone()
             if made is None:
-                return Written([Stored(source, False)], frozenset())
+                return Written([Stored(source, False)], [])
             _event(connection, source, now, "linked", {"relation": relation, "to": str(target)})
-            owed: frozenset[UUID] = frozenset()
+            owed: dict[UUID, Owed] = {}
             if relation == SUPERSEDES:
                 connection.execute(
                     "UPDATE memory SET valid_to = %s, updated_at = clock_timestamp(),"
@@ -309,7 +311,7 @@ class Memories:
                 _event(connection, target, now, "superseded", {"by": str(source)})
                 owed = _owe_with_neighbours(connection, target)
             _move_epochs(connection, set(kinds.values()))
-            return Written([Stored(source, True)], owed)
+            return Written([Stored(source, True)], list(owed.values()))
 
         return self._database.run(work)
 
@@ -349,19 +351,19 @@ def _locked(connection: Connection, id_: UUID) -> Memory:
     return memory_of(row)
 
 
-def _owe_neighbours(connection: Connection, rows: Sequence[Sequence[Any]]) -> set[UUID]:
-    """Enters the neighbours of (id, session_key, turn) rows into the outbox."""
+def _owe_neighbours(connection: Connection, rows: Sequence[Sequence[Any]]) -> dict[UUID, Owed]:
+    """Enters the neighbours of (id, session_key, turn, ...) rows into the outbox."""
     ids, keys, turns = ([row[index] for row in rows] for index in range(3))
     found = connection.execute(_OWE_NEIGHBOURS, {"ids": ids, "keys": keys, "turns": turns})
-    return {row[0] for row in found.fetchall()}
+    return owed_by_id(found.fetchall())
 
 
-def _owe_with_neighbours(connection: Connection, id_: UUID) -> frozenset[UUID]:
-    connection.execute(_OWE, [[id_]])
+def _owe_with_neighbours(connection: Connection, id_: UUID) -> dict[UUID, Owed]:
+    owed = owed_by_id(connection.execute(_OWE, [[id_]]).fetchall())
     rows = connection.execute(
         "SELECT id, session_key, turn FROM memory WHERE id = %s AND session_key IS NOT NULL", [id_]
     ).fetchall()
-    return frozenset({id_} | (_owe_neighbours(connection, rows) if rows else set()))
+    return owed | _owe_neighbours(connection, rows) if rows else owed
 
 
 def _event(

@@ -40,6 +40,11 @@ class Owed:
     change: int
 
 
+def owed_by_id(rows: Sequence[Sequence[Any]]) -> dict[UUID, Owed]:
+    """Rows of memory_id, kind and change as entries."""
+    return {id_: Owed(id_, Kind(kind), change) for id_, kind, change in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A memory with its vector (None while the embedder owes it), as the index needs it."""
@@ -88,26 +93,16 @@ class Outbox:
 
         return self._database.ask(work)
 
-    def owed(
-        self, limit: int, *, ids: Sequence[UUID] | None = None, older_than: timedelta | None = None
-    ) -> list[Owed]:
-        """Entries, oldest first: of the given memories, or those that have waited a while."""
-        clauses = ["true"]
-        values: list[Any] = []
-        if ids is not None:
-            clauses.append("memory_id = ANY(%s)")
-            values.append(list(ids))
-        if older_than is not None:
-            clauses.append("enqueued_at < clock_timestamp() - %s")
-            values.append(older_than)
+    def owed(self, limit: int, *, older_than: timedelta = timedelta(0)) -> list[Owed]:
+        """Entries that have waited at least so long, oldest first."""
 
         def work(connection: Connection) -> list[Owed]:
             rows = connection.execute(
-                "SELECT memory_id, kind, change FROM outbox"  # noqa: S608
-                f" WHERE {' AND '.join(clauses)} ORDER BY change LIMIT %s",
-                [*values, limit],
+                "SELECT memory_id, kind, change FROM outbox"
+                " WHERE enqueued_at <= clock_timestamp() - %s ORDER BY change LIMIT %s",
+                [older_than, limit],
             ).fetchall()
-            return [Owed(id_, Kind(kind), change) for id_, kind, change in rows]
+            return list(owed_by_id(rows).values())
 
         return self._database.ask(work)
 
@@ -169,16 +164,20 @@ class Outbox:
             )
         )
 
-    def owe(self, ids: Sequence[UUID]) -> None:
+    def owe(self, ids: Sequence[UUID]) -> list[Owed]:
         """Enters memories: what a rebuild or a repair wants written again."""
-        self._database.ask(
-            lambda connection: connection.execute(
+
+        def work(connection: Connection) -> list[Owed]:
+            rows = connection.execute(
                 "INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM memory"
                 " WHERE id = ANY(%s) ON CONFLICT (memory_id) DO UPDATE"
-                " SET change = nextval('outbox_change'), enqueued_at = clock_timestamp()",
+                " SET change = nextval('outbox_change'), enqueued_at = clock_timestamp()"
+                " RETURNING memory_id, kind, change",
                 [list(ids)],
-            )
-        )
+            ).fetchall()
+            return list(owed_by_id(rows).values())
+
+        return self._database.ask(work)
 
     def owe_since(self, moment: datetime | None) -> int:
         """Enters everything that was written since `moment` (None: everything); how many."""

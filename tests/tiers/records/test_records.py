@@ -82,7 +82,10 @@ def test_turns_are_numbered_and_neighbours_are_owed(records: Records) -> None:
     assert turns == [0, 1, 2, 3, 4]
     settle(records)
     written = records.memories.add([new("turn 5", session="s")], NOW)
-    assert written.owed == {written.stored[0].id, ids[4], ids[3]}
+    assert {each.memory_id for each in written.owed} == {written.stored[0].id, ids[4], ids[3]}
+    assert {each.change for each in written.owed} == {
+        each.change for each in records.outbox.owed(10)
+    }
     truth = records.outbox.truth([ids[2]])
     assert truth.around[ids[2]] == {-1: ids[1], -2: ids[0], 1: ids[3], 2: ids[4]}
     assert truth.turns[ids[4]].vector is not None
