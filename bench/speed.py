@@ -199,7 +199,11 @@ class _Echo:
             except OSError:
                 return
             connection.recv(1 << 20)
-            connection.sendall(wire.ACCEPTED + wire.DONE + b"\0")
+            connection.sendall(wire.ACCEPTED)
+            _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+            for each in streams:
+                os.close(each)
+            connection.sendall(wire.DONE + b"\0")
             connection.close()
 
 

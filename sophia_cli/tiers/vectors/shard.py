@@ -123,7 +123,10 @@ def drop_shard(path: Path) -> None:
 
 def _create(path: Path, dimension: int) -> engine.EdgeShard:
     coming = path.with_name(path.name + ".new")
-    dense = engine.EdgeVectorParams(size=dimension, distance=engine.Distance.Cosine)
+    # Cold: mapped, and read in as it is used. Otherwise each store is 32 MB at once.
+    dense = engine.EdgeVectorParams(
+        size=dimension, distance=engine.Distance.Cosine, memory=engine.Memory.Cold
+    )
     sparse = engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)
     config = engine.EdgeConfig(
         vectors=dict.fromkeys(DENSE, dense),
