@@ -1,52 +1,22 @@
-"""The command tree and how a command line is run: every command is loaded when it is needed."""
+"""How a command line is run: its global options, its errors, its exit status."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, MutableMapping, Sequence
-from importlib import import_module
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Sequence
 
-import typer
-from typer.core import TyperGroup
 from typer.exceptions import Abort, Exit, TyperException
 
-from sophia_cli import __version__
+from sophia_cli.command_tree import COMMANDS, OutputClosed, root
 from sophia_cli.environment import Environment
 from sophia_cli.errors import Interrupted, OutOfSpace, SophiaError
 from sophia_cli.exit_status import ExitStatus
 from sophia_cli.invocation import Invocation, Opener
 from sophia_cli.terminal import Outcome, Terminal
 
-COMMANDS: dict[str, str] = {
-    "remember": "remember",
-    "ingest": "ingest",
-    "recall": "recall",
-    "similar": "similar",
-    "ask": "ask",
-    "show": "show",
-    "list": "list_",
-    "history": "history",
-    "update": "update",
-    "link": "link",
-    "forget": "forget",
-    "stats": "stats",
-    "export": "export",
-    "import": "import_",
-    "reindex": "reindex",
-    "config": "config",
-    "up": "up",
-    "down": "down",
-    "status": "status",
-    "serve": "serve",
-    "logs": "logs",
-    "lend-vectors": "lend_vectors",
-}
-"""Each command and the module of `sophia_cli.commands` that defines it, in the order of --help."""
-
 _FLAGS = ("--json", "--quiet", "-q", "--verbose", "-v", "--debug", "--no-color", "--no-daemon")
 _WITH_VALUE = ("--config", "--profile")
+_LONGEST_MESSAGE = 300
 
 
 def run(arguments: Sequence[str], environment: Environment, opener: Opener | None = None) -> int:
@@ -62,7 +32,7 @@ def run(arguments: Sequence[str], environment: Environment, opener: Opener | Non
     """
     started = time.perf_counter()
     arguments = hoisted(arguments)
-    globals_ = _globals_of(arguments)
+    globals_ = globals_of(arguments)
     terminal = Terminal(
         environment,
         json_mode="--json" in globals_,
@@ -79,14 +49,16 @@ def run(arguments: Sequence[str], environment: Environment, opener: Opener | Non
     name = arguments[len(globals_)] if len(arguments) > len(globals_) else None
     try:
         error = _run(arguments, invocation, name, started)
-        if isinstance(error, SophiaError):
-            terminal.fail(name, error, started)
-            return int(error.exit_status)
-        environment.stdout.flush()
-        return error
-    except BrokenPipeError:
-        # The reader of our output has seen enough.
+    except (BrokenPipeError, OutputClosed):
         return int(ExitStatus.OK)
+    if not isinstance(error, SophiaError):
+        return error
+    try:
+        terminal.fail(name, error, started)
+        environment.stdout.flush()
+    except (OSError, SophiaError):
+        pass  # Nobody can be told; the exit status still says it.
+    return int(error.exit_status)
 
 
 def _run(
@@ -98,7 +70,8 @@ def _run(
         )
         if isinstance(outcome, Outcome):
             invocation.terminal.finish(name or "", outcome, started)
-            return int(outcome.exit_status)
+            outcome = int(outcome.exit_status)
+        invocation.environment.stdout.flush()
         return outcome if isinstance(outcome, int) else int(ExitStatus.OK)
     except SophiaError as error:
         _traceback(invocation)
@@ -109,7 +82,7 @@ def _run(
         return end.exit_code
     except (KeyboardInterrupt, Abort):
         return Interrupted("interrupted")
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputClosed):
         raise
     except OSError as error:
         _traceback(invocation)
@@ -140,7 +113,8 @@ class _Usage(SophiaError):
 
 
 def _usage(error: TyperException, name: str | None) -> _Usage:
-    message = _first_line(error.format_message()).rstrip(".")
+    # It quotes what was typed, which may be a whole file.
+    message = _first_line(error.format_message()).rstrip(".")[:_LONGEST_MESSAGE]
     command = f" {name}" if name in COMMANDS else ""
     hint = f"see sophia{command} --help"
     if message.startswith("No such option"):
@@ -187,7 +161,7 @@ def hoisted(arguments: Sequence[str]) -> list[str]:
     return front + rest
 
 
-def _globals_of(arguments: Sequence[str]) -> list[str]:
+def globals_of(arguments: Sequence[str]) -> list[str]:
     """The global options at the front of a hoisted command line."""
     count = 0
     while count < len(arguments):
@@ -199,105 +173,3 @@ def _globals_of(arguments: Sequence[str]) -> list[str]:
         else:
             break
     return list(arguments[:count])
-
-
-class _Commands(MutableMapping[str, Any]):
-    """The commands by name, each imported when it is asked for."""
-
-    def __init__(self) -> None:
-        self._loaded: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._loaded:
-            module = import_module(f"sophia_cli.commands.{COMMANDS[name]}")
-            self._loaded[name] = _built(name, module)
-        return self._loaded[name]
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._loaded[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._loaded[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
-
-
-def _built(name: str, module: Any) -> Any:
-    """A module's function `command`, or its Typer `group`, as a command of the tree."""
-    group: typer.Typer | None = getattr(module, "group", None)
-    if group is None:
-        group = typer.Typer(add_completion=False, rich_markup_mode=None)
-        group.command(name, hidden=getattr(module, "HIDDEN", False))(module.command)
-    built = typer.main.get_command(group)
-    built.name = name
-    return built
-
-
-class _Group(TyperGroup):
-    """The root group over the lazily loaded commands."""
-
-    def __init__(self, **settings: Any) -> None:
-        settings.pop("commands", None)
-        super().__init__(commands=None, **settings)
-        self.commands = _Commands()
-
-
-_root: list[Any] = []
-
-
-def root() -> Any:
-    """The root command; built once."""
-    if not _root:
-        application = typer.Typer(
-            cls=_Group,
-            rich_markup_mode=None,
-            context_settings={"help_option_names": ["-h", "--help"]},
-        )
-        application.callback()(_global_options)
-        _root.append(typer.main.get_command(application))
-    return _root[0]
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"sophia {__version__}")
-        raise typer.Exit
-
-
-def _global_options(
-    context: typer.Context,
-    config: Annotated[
-        Path | None, typer.Option(help="The configuration file.", metavar="FILE")
-    ] = None,
-    profile: Annotated[str | None, typer.Option(help="local or cluster.", metavar="NAME")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Results only.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say how the answer came about.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colour.")] = False,
-    no_daemon: Annotated[bool, typer.Option("--no-daemon", help="Run in the foreground.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version)
-    ] = False,
-) -> None:
-    """One memory for a team and its agents: remember, recall, and run what it stands on.
-
-    \b
-    Examples:
-      sophia remember "We chose Qdrant over Weaviate because of filtering speed"
-      sophia recall "which vector database did we pick?"
-      sophia ask "What did we decide about the database?"
-      sophia ingest notes/ chat.jsonl
-      sophia status
-    """
-    invocation = Invocation.of(context)
-    if config is not None:
-        invocation.options["config"] = str(config)
-    if profile is not None:
-        invocation.options["profile"] = profile

@@ -84,22 +84,11 @@ def open_service(config: Config, home: Home, borrowed: Vectors | None = None) ->
 
 def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) -> OpenService:
     engines: list[Engine] = []
-    embedder = LoadingEmbedder(lambda: _embedder(config))
-    address: Callable[[], str]
-    if config.records.url is None:
-        postgres = Postgres(home)
-        engines.append(postgres)
-        address, password = postgres.ensure, None
-    else:
-        url = _plain(config.records.url)
-        address, password = (lambda: url), _secret(config.records.password())
-    records = Records(
-        address,
-        size=config.records.pool_size,
-        timeout=config.records.timeout.total_seconds(),
-        password=password,
-    )
-    try:
+    with contextlib.ExitStack() as undo:
+        embedder = LoadingEmbedder(lambda: _embedder(config))
+        undo.callback(embedder.close)
+        records = _records(config, home, engines)
+        undo.callback(records.close)
         vectors, flushed = (
             (borrowed, None) if borrowed else _vectors(config, home, records, embedder)
         )
@@ -112,12 +101,28 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
             cache,
             {Kind.CODING: ttl.coding, Kind.BUSINESS: ttl.business},
         )
-    except BaseException:
-        records.close()
-        raise
-    if flushed is not None:
-        _replay(flushed, records)
+        if flushed is not None:
+            _replay(flushed, records)
+        undo.pop_all()
     return OpenService(service, use, engines, flushed)
+
+
+def _records(config: Config, home: Home, engines: list[Engine]) -> Records:
+    section = config.records
+    address: Callable[[], str]
+    if section.url is None:
+        postgres = Postgres(home)
+        engines.append(postgres)
+        address, password = postgres.ensure, None
+    else:
+        url = _plain(section.url)
+        address, password = (lambda: url), _secret(section.password())
+    return Records(
+        address,
+        size=section.pool_size,
+        timeout=section.timeout.total_seconds(),
+        password=password,
+    )
 
 
 def _vectors(

@@ -6,6 +6,7 @@ run it for a client, with the client's own streams, and a test can run it with i
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sophia_cli.errors import Interrupted
+from sophia_cli.locations import working_directory
 
 
 def utc_now() -> datetime:
@@ -45,13 +47,31 @@ class Environment:
     @classmethod
     def of_this_process(cls) -> Environment:
         """The environment of a command that runs in the foreground."""
-        return cls(sys.stdin, sys.stdout, sys.stderr, Path.cwd(), dict(os.environ))
+        return cls(
+            _utf8(sys.stdin, "r", "surrogateescape"),
+            _utf8(sys.stdout, "w", "backslashreplace"),
+            _utf8(sys.stderr, "w", "backslashreplace"),
+            Path(working_directory(os.environ)),
+            dict(os.environ),
+        )
 
     def path(self, given: str | Path) -> Path:
-        """A path as the user meant it: relative to their working directory, `~` expanded."""
-        return self.cwd / Path(given).expanduser()
+        """A path as the user meant it: relative to their working directory, `~` their home."""
+        text = str(given)
+        if text == "~" or text.startswith("~/"):
+            text = self.variables.get("HOME", "~") + text[1:]
+        return self.cwd / text
 
     def check_cancelled(self) -> None:
         """Raises `Interrupted` once the user has stopped the command."""
         if self.cancelled.is_set():
             raise Interrupted("interrupted", "what was done before stays; run it again to go on")
+
+
+def _utf8(stream: TextIO | None, mode: str, errors: str) -> TextIO:
+    """A stream that takes any text in any locale; an empty one where the user closed it."""
+    if stream is None:
+        return Path(os.devnull).open(mode, encoding="utf-8")  # type: ignore[return-value]
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8", errors=errors)
+    return stream

@@ -74,7 +74,7 @@ class Invocation:
         """The time of the command."""
         return self.environment.now()
 
-    def path(self, given: Path) -> Path:
+    def path(self, given: str | Path) -> Path:
         """A path as the user meant it."""
         return self.environment.path(given)
 

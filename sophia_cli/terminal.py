@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -183,15 +184,30 @@ class Terminal:
         from rich.console import Console
 
         terminal = stream.isatty()
-        return Console(
+        console = Console(
             file=stream,
             force_terminal=terminal,
             no_color=not self._colour,
             soft_wrap=not terminal,
-            width=None if terminal else 10_000,
+            width=_columns(stream) if terminal else 10_000,
             legacy_windows=False,
             _environ=self.environment.variables,
         )
+        console.on_broken_pipe = _nobody_reads  # type: ignore[method-assign]
+        return console
+
+
+def _nobody_reads() -> None:
+    """In place of rich's own way, which ends Python and redirects the process's streams."""
+    raise BrokenPipeError
+
+
+def _columns(stream: Any) -> int | None:
+    """The width of this terminal; rich would ask for that of the process that it runs in."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except OSError:
+        return None
 
 
 def _since(started: float) -> float:

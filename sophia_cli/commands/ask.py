@@ -15,10 +15,12 @@ from sophia_cli.commands.options import (
     kinds_of,
     limit_of,
     text_of,
+    where_of,
 )
+from sophia_cli.commands.rendering import one_line
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.asking import Intent, Understood, understand
-from sophia_cli.memory.model import Draft, Kind, Where
+from sophia_cli.memory.model import Draft, Kind
 from sophia_cli.memory.recalling import Question
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_text
@@ -54,7 +56,7 @@ def command(
     }
 
     def text(terminal: Terminal) -> None:
-        terminal.note(f"understood: {understood.sentence()}")
+        terminal.note(f"understood: {one_line(understood.sentence())}")
         outcome.text(terminal)
 
     return Outcome(outcome.data, text, outcome.trace, outcome.exit_status)
@@ -82,7 +84,7 @@ def _carried_out(
             question = Question(
                 understood.text,
                 kinds_of(kind),
-                Where(user=user),
+                where_of(invocation, user),
                 limit_of(limit, wanted),
                 by_meaning=intent is Intent.SIMILAR,
             )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from sophia_cli.help import Command, Group
 from sophia_cli.invocation import Invocation
 from sophia_cli.terminal import Outcome, Terminal
 
 group = typer.Typer(
+    cls=Group,
     add_completion=False,
     rich_markup_mode=None,
-    no_args_is_help=True,
     help="The configuration and where each value comes from.\n\n\b\nExamples:\n"
     "  sophia config show\n  SOPHIA_RECALL__LIMIT=5 sophia config show --json",
 )
@@ -21,7 +22,7 @@ def _config() -> None:
     """Gives the group its subcommands even while it has only one."""
 
 
-@group.command()
+@group.command(cls=Command)
 def show(context: typer.Context) -> Outcome:
     """Print each key with its value and origin; secrets are masked.
 

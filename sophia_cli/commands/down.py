@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from sophia_cli.commands.status import engines_of
-from sophia_cli.daemon.process import stop
+from sophia_cli.daemon.presence import stop
 from sophia_cli.engines.users import EngineUse
 from sophia_cli.invocation import Invocation
 from sophia_cli.terminal import Outcome, Terminal

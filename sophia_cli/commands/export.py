@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sophia_cli.commands.options import path_of
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.transfer import export_lines
@@ -17,7 +17,8 @@ from sophia_cli.terminal import Outcome, Terminal
 def command(
     context: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(help="The file to write, mode 0600; else stdout.")
+        str | None,
+        typer.Argument(metavar="FILE", help="The file to write, mode 0600; else stdout."),
     ] = None,
 ) -> Outcome | None:
     """Write every memory with its audit trail and links, a record a line.
@@ -37,7 +38,7 @@ def command(
                 environment.check_cancelled()
                 environment.stdout.write(line + "\n")
         return None
-    path = invocation.path(file)
+    path = path_of(invocation, file)
     unfinished = path.with_name(path.name + ".part")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -34,7 +34,7 @@ from sophia_cli.terminal import Outcome, Terminal
 def command(
     context: typer.Context,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or their beginnings.")
+        list[str] | None, typer.Argument(metavar="ID", help="Ids, or their beginnings.")
     ] = None,
     query: Annotated[
         str | None, typer.Option(help="What a recall of this brings.", metavar="TEXT")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
-from sophia_cli.commands.options import paths_of
+from sophia_cli.commands.options import existing_paths_of
+from sophia_cli.commands.rendering import place_of
 from sophia_cli.exit_status import ExitStatus
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.trace import Trace
@@ -20,7 +20,9 @@ _SHOWN = 20
 
 def command(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="What `sophia export` wrote; - reads stdin.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="What `sophia export` wrote; - reads stdin.")
+    ],
 ) -> Outcome:
     """Store what an export wrote, under the same ids. A second import changes nothing.
 
@@ -30,13 +32,13 @@ def command(
       zcat backup.jsonl.gz | sophia import -
     """
     invocation = Invocation.of(context)
-    path = paths_of(invocation, [file])[0]
+    path = existing_paths_of(invocation, [file])[0]
     trace = Trace(served_by="records")
     with (
         invocation.service() as service,
         invocation.terminal.progress("importing") as advance,
     ):
-        if str(path) == "-":
+        if path is None:
             stdin = invocation.environment.stdin
             result = import_lines(service, _lines(invocation, stdin), "stdin", trace, advance)
         else:
@@ -62,7 +64,7 @@ def _outcome(result: Imported, trace: Trace) -> Outcome:
 
     def text(terminal: Terminal) -> None:
         for bad in result.bad[:_SHOWN]:
-            terminal.note(f"{bad.source}:{bad.line}: {bad.reason}")
+            terminal.note(f"{place_of(bad)}: {bad.reason}")
         new = ", ".join(f"{count:,} {name}s" for name, count in result.new.items())
         terminal.line(f"{result.read:,} records read; new: {new}")
 

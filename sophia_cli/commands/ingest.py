@@ -13,15 +13,17 @@ from sophia_cli.commands.options import (
     KindChoice,
     SessionOption,
     UserOption,
-    paths_of,
+    existing_paths_of,
 )
+from sophia_cli.commands.rendering import place_of
 from sophia_cli.errors import Interrupted, InvalidInput
 from sophia_cli.exit_status import ExitStatus
 from sophia_cli.invocation import Invocation
-from sophia_cli.memory.ingesting import Scope, Tally, ingest
-from sophia_cli.memory.model import Draft, Kind
+from sophia_cli.memory.ingesting import Tally, ingest
+from sophia_cli.memory.model import Kind
 from sophia_cli.memory.trace import Trace
-from sophia_cli.reading import BadLine, Format, read
+from sophia_cli.memory.validation import checked_name
+from sophia_cli.reading import Format, Given, Item, read_path, read_stream
 from sophia_cli.terminal import Outcome, Terminal
 
 _SHOWN = 20
@@ -29,7 +31,9 @@ _SHOWN = 20
 
 def command(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files or directories; - reads stdin.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH", help="Files or directories; - reads stdin.")
+    ],
     format: Annotated[
         Format | None, typer.Option("--format", help="How to read them; else by their content.")
     ] = None,
@@ -53,20 +57,20 @@ def command(
     """
     invocation = Invocation.of(context)
     trace, tally = Trace(), Tally()
-    scope = Scope(
+    given = Given(
         None if kind is KindChoice.AUTO else Kind(kind.value),
-        user,
-        agent,
-        session,
+        checked_name("user", user),
+        checked_name("agent", agent),
+        checked_name("session", session),
     )
-    files = paths_of(invocation, paths)
+    files = existing_paths_of(invocation, paths)
     with (
         invocation.service() as service,
         invocation.terminal.progress("ingesting") as advance,
     ):
-        items = _until_cancelled(invocation, _read(invocation, files, format))
+        items = _until_cancelled(invocation, _read(invocation, files, format, given))
         try:
-            ingest(service, items, scope, invocation.now, trace, tally, advance)
+            ingest(service, items, invocation.now, trace, tally, advance)
         except Interrupted as error:
             error.message = f"interrupted after {tally.created + tally.known:,} memories"
             raise
@@ -76,15 +80,17 @@ def command(
 
 
 def _read(
-    invocation: Invocation, paths: list[Path], format_: Format | None
-) -> Iterator[Draft | BadLine]:
+    invocation: Invocation, paths: list[Path | None], format_: Format | None, given: Given
+) -> Iterator[Item]:
     for path in paths:
-        yield from read(path, format_, invocation.now, invocation.environment.stdin)
+        if path is None:
+            stdin = invocation.environment.stdin
+            yield from read_stream(stdin, format_, "stdin", invocation.now, given)
+        else:
+            yield from read_path(path, format_, invocation.now, given)
 
 
-def _until_cancelled(
-    invocation: Invocation, items: Iterator[Draft | BadLine]
-) -> Iterator[Draft | BadLine]:
+def _until_cancelled(invocation: Invocation, items: Iterator[Item]) -> Iterator[Item]:
     for item in items:
         invocation.environment.check_cancelled()
         yield item
@@ -102,7 +108,7 @@ def _outcome(tally: Tally, trace: Trace) -> Outcome:
 
     def text(terminal: Terminal) -> None:
         for bad in tally.bad[:_SHOWN]:
-            terminal.note(f"{bad.source}:{bad.line}: {bad.reason}")
+            terminal.note(f"{place_of(bad)}: {bad.reason}")
         if len(tally.bad) > _SHOWN:
             terminal.note(f"... and {len(tally.bad) - _SHOWN:,} more; --json lists them all")
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in tally.kinds.items() if count)

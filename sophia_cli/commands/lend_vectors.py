@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from sophia_cli.daemon.borrowing import lend
-from sophia_cli.errors import Refused
+from sophia_cli.errors import InvalidInput, Refused
 from sophia_cli.invocation import Invocation
 
 HIDDEN = True
@@ -18,4 +18,7 @@ def command(context: typer.Context) -> None:
     if not environment.resident:
         raise Refused("only the resident process lends its vectors")
     with invocation.service() as service:
-        lend(service.vectors, environment.stdin, environment.stdout)
+        try:
+            lend(service.vectors, environment.stdin, environment.stdout)
+        except (ValueError, TypeError, KeyError) as error:
+            raise InvalidInput("that is not a call on the vectors") from error

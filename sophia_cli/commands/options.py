@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +16,7 @@ from sophia_cli.errors import InvalidInput, SophiaError
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.model import KINDS, Kind, Where
 from sophia_cli.memory.moments import parse_moment
-from sophia_cli.memory.validation import LONGEST_CONTENT, checked_tags
+from sophia_cli.memory.validation import LONGEST_CONTENT, checked_name, checked_tags
 
 _MOST_RESULTS = 1000
 
@@ -76,13 +77,20 @@ def where_of(
     """The filter that these options make.
 
     Raises:
-        InvalidInput: a tag or a time that is none, or an empty span.
+        InvalidInput: a name, a tag or a time that is none, or an empty span.
     """
     start = None if since is None else moment_of(invocation, "--since", since)
     end = None if until is None else moment_of(invocation, "--until", until)
     if start is not None and end is not None and start >= end:
         raise InvalidInput("--since is not before --until: nothing can match")
-    return Where(user, agent, session, tags_of(tag), start, end)
+    return Where(
+        checked_name("user", user),
+        checked_name("agent", agent),
+        checked_name("session", session),
+        tags_of(tag),
+        start,
+        end,
+    )
 
 
 def tags_of(given: Sequence[str] | None) -> dict[str, str]:
@@ -146,14 +154,25 @@ def text_of(invocation: Invocation, words: str) -> str:
     return text
 
 
-def paths_of(invocation: Invocation, given: Sequence[Path]) -> list[Path]:
-    """Paths as the user meant them.
+def path_of(invocation: Invocation, given: str) -> Path:
+    """A path as the user meant it.
+
+    Raises:
+        InvalidInput: it is empty, and would mean the working directory; or it holds a NUL.
+    """
+    if not given.strip() or "\0" in given:
+        raise InvalidInput(f"not a path: {given[:60]!r}")
+    return invocation.path(given)
+
+
+def existing_paths_of(invocation: Invocation, given: Sequence[str]) -> list[Path | None]:
+    """Paths as the user meant them; None stands for stdin, given as `-`.
 
     Raises:
         InvalidInput: one is not there.
     """
-    paths = [path if str(path) == "-" else invocation.path(path) for path in given]
+    paths = [None if each == "-" else path_of(invocation, each) for each in given]
     for path in paths:
-        if str(path) != "-" and not path.exists():
+        if path is not None and not os.path.lexists(path):
             raise InvalidInput(f"{path}: there is no such file")
     return paths

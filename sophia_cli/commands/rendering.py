@@ -9,6 +9,7 @@ from sophia_cli.memory.answers import Recalled
 from sophia_cli.memory.model import Memory
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.wire import memory_to_json
+from sophia_cli.reading import BadLine
 from sophia_cli.terminal import Terminal
 
 
@@ -61,3 +62,8 @@ def one_line(text: str, width: int = 100) -> str:
     """The beginning of a text, in one line."""
     flat = " ".join(text.split())
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
+
+
+def place_of(bad: BadLine) -> str:
+    """Where something could not be read: `notes.md:3`, or the file alone where it is all of it."""
+    return f"{bad.source}:{bad.line}" if bad.line else bad.source

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from sophia_cli.daemon.process import running, serve
+from sophia_cli.daemon.presence import running
+from sophia_cli.daemon.process import serve
 from sophia_cli.errors import Refused
 from sophia_cli.invocation import Invocation
 

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from sophia_cli import __version__
-from sophia_cli.daemon import process
+from sophia_cli.daemon import presence
 from sophia_cli.engines.postgres import Postgres
 from sophia_cli.engines.process import Engine
 from sophia_cli.engines.valkey import Valkey
@@ -21,7 +21,7 @@ from sophia_cli.terminal import Outcome, Terminal
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process of the home: its state is `running`, `stopped` or `frozen`."""
+    """One process of the home: its state is `running`, `stopped`, `not ready` or `frozen`."""
 
     name: str
     state: str
@@ -62,18 +62,7 @@ def engines_of(home: Home) -> list[Engine]:
 
 def parts_of(home: Home) -> list[Part]:
     """The state of every process of a home; nothing is started by looking."""
-    resident = process.running(home)
-    if resident is None:
-        parts = [Part("resident process", "stopped", None, "starts with the next command")]
-    else:
-        state = "running" if process.answers(home) else "frozen"
-        age = int(time.time() - resident.started_at)
-        detail = f"version {resident.version}, up {age} s"
-        if resident.version != __version__:
-            detail += f"; this is {__version__}: the next command replaces it"
-        if state == "frozen":
-            detail += "; `sophia down` ends it"
-        parts = [Part("resident process", state, resident.pid, detail)]
+    parts = [_resident(home)]
     for engine in engines_of(home):
         running = home.locks.is_dir() and engine.running()
         state = ("running" if engine.answers() else "frozen") if running else "stopped"
@@ -81,6 +70,23 @@ def parts_of(home: Home) -> list[Part]:
             Part(engine.title, state, engine.pid() if running else None, str(engine.socket))
         )
     return parts
+
+
+def _resident(home: Home) -> Part:
+    state, resident = presence.condition(home), presence.running(home)
+    if resident is None:
+        return Part("resident process", "stopped", None, "starts with the next command")
+    if not resident.pid:
+        return Part("resident process", "not ready", None, "it is starting")
+    age = int(time.time() - resident.started_at)
+    detail = f"version {resident.version}, up {age} s"
+    if resident.version != __version__:
+        detail += f"; this is {__version__}: the next command replaces it"
+    if state is presence.Condition.NOT_READY:
+        detail += "; it is starting, or finishing its last commands"
+    if state is presence.Condition.FROZEN:
+        detail += "; `sophia down` ends it"
+    return Part("resident process", state.value, resident.pid, detail)
 
 
 def show_parts(terminal: Terminal, parts: list[Part]) -> None:

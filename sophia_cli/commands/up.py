@@ -7,7 +7,7 @@ import time
 import typer
 
 from sophia_cli.commands.status import engines_of, parts_of, show_parts
-from sophia_cli.daemon.process import start
+from sophia_cli.daemon.presence import start
 from sophia_cli.home import Home
 from sophia_cli.invocation import Invocation
 from sophia_cli.terminal import Outcome

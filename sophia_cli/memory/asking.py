@@ -37,35 +37,67 @@ class Understood:
 
 
 _POLITE = r"(?:(?:please|hey sophia|sophia|can you|could you|would you)[,:]?\s+)*"
+_THE = r"(?:(?:the|our|my|your)\s+)?"
+_SHOW = r"(?:show|list|find|give|get|print)\s+(?:me\s+)?"
+_FIGURES = r"(?:performance|statistics|stats|metrics|latency|latencies)"
+_MEMORY = r"(?:memory|memories|sophia)"
+_TALK = (
+    r"(?:discussions?|conversations?|talks?|notes?|memories|memory|decisions?|mentions?|messages?"
+    r"|things)"
+)
+_ABOUT = r"(?:about|on|of|with|regarding|concerning|around|that mention|mentioning)\s+"
 _RULES: tuple[tuple[Intent, re.Pattern[str]], ...] = tuple(
-    (intent, re.compile(f"^{_POLITE}{pattern}", re.IGNORECASE | re.DOTALL))
+    (intent, re.compile(f"{_POLITE}{pattern}", re.IGNORECASE | re.DOTALL))
     for intent, pattern in (
+        # Of the memory itself: the performance of anything else is a question about it.
         (
             Intent.PERFORMANCE,
-            r"(?:analy[sz]e|show|report|check|measure)\s+(?:me\s+)?(?:the\s+|our\s+)?(?:memory\s+)?"
-            r"(?:performance|statistics|stats|metrics|latenc(?:y|ies))\b(?P<text>.*)$",
+            rf"(?:analy[sz]e|show|report|check|measure|give|print)\s+(?:me\s+)?{_THE}"
+            rf"(?:{_MEMORY}(?:['’]s)?\s+)?{_FIGURES}(?:\s+of\s+{_THE}{_MEMORY})?\W*(?P<text>)$",
         ),
-        (Intent.PERFORMANCE, r"how (?:fast|quick) (?:is|are) (?:the |our )?memor(?P<text>.*)$"),
+        (
+            Intent.PERFORMANCE,
+            rf"how\s+(?:fast\s+|quick\s+|slow\s+|well\s+)?(?:is|are|does|do)\s+{_THE}{_MEMORY}"
+            r"(?:\s+(?:perform|performing|doing))?\W*(?P<text>)$",
+        ),
+        # "Remember when ...?" asks; so does a "Note ...?" that says nothing of noting it.
+        (Intent.RECALL, r"remember\s+(?:who|what|when|where|why|how|which)\b.*\?\s*$"),
         (
             Intent.REMEMBER,
-            r"(?:remember|memori[sz]e|note|keep in mind|store|save)\b"
-            r"(?:\s+(?:this|that|the fact that|down))?\s*[:,-]?\s+(?P<text>.+)$",
+            r"(?:remember|memori[sz]e|keep\s+in\s+mind|(?:don['’]t|do\s+not|never)\s+forget)\b"
+            r"(?:\s+(?:that|this|the\s+fact\s+that)\b)?\s*[:,-]?\s*(?P<text>.+)$",
+        ),
+        (
+            Intent.REMEMBER,
+            r"(?:note|store|save|write|(?:make|take)\s+a\s+note)(?:\s+down)?"
+            r"(?:\s+(?:that|this|the\s+fact\s+that)\b\s*[:,-]?|\s*:)\s*(?P<text>.+)$",
+        ),
+        (Intent.REMEMBER, r"(?:note|store|save)\s+(?P<text>.*[^?\s])\s*$"),
+        (
+            Intent.SIMILAR,
+            r"(?:find|show|search(?:\s+for)?|get|look\s+for)\s+(?:me\s+)?"
+            r"(?:(?:anything|something|things|everything)\s+)?"
+            r"(?:similar|related|comparable|like)\s+(?:to\s+)?(?P<text>.+)$",
         ),
         (
             Intent.SIMILAR,
-            r"(?:find|show|search(?: for)?|get|look for)\s+(?:me\s+)?"
-            r"(?:(?:anything|something|things|everything)\s+)?(?:similar|related|comparable|like)\s+"
-            r"(?:to\s+)?(?P<text>.+)$",
+            r"what\s+(?:else\s+)?(?:is|are)\s+(?:similar|related)\s+to\s+(?P<text>.+)$",
         ),
-        (Intent.SIMILAR, r"what (?:else )?(?:is|are) (?:similar|related) to (?P<text>.+)$"),
+        (
+            Intent.SIMILAR,
+            r"have\s+(?:we|you|i)\s+(?:ever\s+)?(?:seen|had)\s+(?:anything|something)\s+"
+            r"(?:like|similar\s+to)\s+(?P<text>.+?)(?:\s+before)?\W*$",
+        ),
         (
             Intent.DISCUSSIONS,
-            r"(?:show|list|find|give|get)\s+(?:me\s+)?(?:all|every|any)\b\s*(?:the\s+|our\s+)?"
-            r"(?:discussions?|conversations?|talks?|notes?|memories|memory|decisions?|things)?\s*"
-            r"(?:(?:about|on|of|regarding|concerning|that mention|mentioning)\s+)?(?P<text>.+)$",
+            rf"{_SHOW}(?:all|every|any)\b\s*(?:of\s+)?{_THE}(?:{_TALK}\b)?\s*(?:{_ABOUT})?"
+            r"(?P<text>.+)$",
         ),
+        (Intent.DISCUSSIONS, rf"{_SHOW}(?:everything|{_THE}{_TALK})\s+{_ABOUT}(?P<text>.+)$"),
     )
 )
+_WORD = re.compile(r"\w")
+_QUOTES = (('"', '"'), ("'", "'"), ("“", "”"))
 
 
 def understand(sentence: str) -> Understood:
@@ -73,8 +105,22 @@ def understand(sentence: str) -> Understood:
     sentence = sentence.strip()
     for intent, pattern in _RULES:
         match = pattern.match(sentence)
-        if match is not None:
-            text = match["text"].strip(" \t\n\"'“”").rstrip("?").strip()
-            if text or intent is Intent.PERFORMANCE:
-                return Understood(intent, text)
+        if match is None:
+            continue
+        if intent is Intent.RECALL:
+            break
+        text = _subject(match["text"], intent)
+        if intent is Intent.PERFORMANCE or _WORD.search(text):
+            return Understood(intent, text)
     return Understood(Intent.RECALL, sentence)
+
+
+def _subject(text: str, intent: Intent) -> str:
+    """What a request is about, out of its quotes; only what is to be kept keeps its end."""
+    text = text.strip()
+    if intent is not Intent.REMEMBER:
+        text = text.rstrip("?!. \t\n")
+    for first, last in _QUOTES:
+        if len(text) > 1 and text.startswith(first) and text.endswith(last):
+            return text[1:-1].strip()
+    return text

@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import TierDown
+from sophia_cli.errors import OutOfSpace, TierDown
 from sophia_cli.memory.model import KINDS, IndexEntry, Kind, Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.words import embedded_text, indexed_context, indexed_text
@@ -46,6 +46,7 @@ class Indexer:
         Raises:
             TierDown: the vectors, or the embedder of a memory without a vector, cannot serve; what
                 is not done stays owed.
+            OutOfSpace: the same, because the disk of the vectors is full.
         """
         for start in range(0, len(owed), _BATCH):
             with self._lock:
@@ -65,7 +66,7 @@ class Indexer:
         outbox = self._records.outbox
         try:
             done = self._write(owed)
-        except TierDown as error:
+        except (TierDown, OutOfSpace) as error:
             self.last_error = error.message
             outbox.failed([entry.memory_id for entry in owed], error.message)
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sophia_cli.errors import InvalidInput
@@ -11,7 +11,7 @@ from sophia_cli.memory.model import Draft, Kind
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_draft
-from sophia_cli.reading import BadLine
+from sophia_cli.reading import BadLine, Item
 
 BATCH = 256
 """Drafts a transaction: large enough to embed at full speed, small enough to lose nothing."""
@@ -27,20 +27,9 @@ class Tally:
     kinds: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What the user gave for all drafts; None leaves each as it was read."""
-
-    kind: Kind | None = None
-    user: str | None = None
-    agent: str | None = None
-    session: str | None = None
-
-
 def ingest(
     service: MemoryService,
-    items: Iterable[Draft | BadLine],
-    scope: Scope,
+    items: Iterable[Item],
     now: datetime,
     trace: Trace,
     tally: Tally,
@@ -50,7 +39,7 @@ def ingest(
 
     What was stored stays when it is interrupted; run again, it is found and not stored twice.
     """
-    for batch in _batches(_checked(items, scope, tally)):
+    for batch in _batches(_checked(items, tally)):
         for remembered in service.remember(batch, now, trace):
             tally.kinds[remembered.kind] += 1
             if remembered.created:
@@ -60,18 +49,13 @@ def ingest(
         advance(len(batch))
 
 
-def _checked(items: Iterable[Draft | BadLine], scope: Scope, tally: Tally) -> Iterator[Draft]:
-    given = {
-        name: value
-        for name in ("kind", "user", "agent", "session")
-        if (value := getattr(scope, name)) is not None
-    }
+def _checked(items: Iterable[Item], tally: Tally) -> Iterator[Draft]:
     for place, item in enumerate(items, 1):
         if isinstance(item, BadLine):
             tally.bad.append(item)
             continue
         try:
-            yield checked_draft(replace(item, **given) if given else item)
+            yield checked_draft(item)
         except InvalidInput as error:
             tally.bad.append(BadLine("memory", place, error.message))
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import NotFound, TierDown
+from sophia_cli.errors import NotFound, OutOfSpace, TierDown
 from sophia_cli.memory.answers import AnswerCache, Recalled
 from sophia_cli.memory.classify import classify
 from sophia_cli.memory.identity import content_hash
@@ -256,11 +256,11 @@ class MemoryService:
             return None
 
     def index(self, owed: Sequence[Owed], trace: Trace) -> None:
-        """Brings the index in line for these memories; a tier that is down is owed its part."""
+        """Brings the index in line for these memories; a tier that cannot is owed its part."""
         try:
             with trace.tier("vectors"):
                 self.indexer.apply(owed)
-        except TierDown as error:
+        except (TierDown, OutOfSpace) as error:
             trace.degrade(f"{error.message}: stored, to be indexed when it answers again")
 
     def _still_in_vectors(self, ids: Sequence[UUID], trace: Trace) -> dict[UUID, str]:

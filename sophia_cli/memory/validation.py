@@ -65,10 +65,10 @@ def checked_draft(draft: Draft) -> Draft:
     return replace(
         draft,
         content=checked_text(draft.content),
-        user=_name("user", draft.user),
-        agent=_name("agent", draft.agent),
-        session=_name("session", draft.session),
-        speaker=_name("speaker", draft.speaker),
+        user=checked_name("user", draft.user),
+        agent=checked_name("agent", draft.agent),
+        session=checked_name("session", draft.session),
+        speaker=checked_name("speaker", draft.speaker),
         tags=checked_tags(draft.tags),
     )
 
@@ -90,7 +90,12 @@ def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return checked
 
 
-def _name(what: str, value: str | None) -> str | None:
+def checked_name(what: str, value: str | None) -> str | None:
+    """The name of a user, agent, session or speaker, in one line; None stays None.
+
+    Raises:
+        InvalidInput: it is blank, too long or not Unicode.
+    """
     if value is None:
         return None
     cleaned = " ".join(clean_text(value).split())
