@@ -4,13 +4,11 @@ It is on the path of every command, so it imports nothing that Python has not lo
 socket comes from the C module (`socket` alone costs as much as the rest of the client).
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
 from sophia_cli import __version__, wire
-from sophia_cli.locations import home_directory, resident_socket
+from sophia_cli.locations import home_directory, resident_socket, working_directory
 
 MYPY = False
 if MYPY:
@@ -21,24 +19,24 @@ FOREGROUND = frozenset({"up", "down", "status", "serve", "logs", "config"})
 # Global options that take a value, so that the value is not taken for the command.
 WITH_VALUE = frozenset({"--config", "--profile"})
 
-_ACCEPT_TIMEOUT = 5.0
-_START_TIMEOUT = 60.0
-_START_PAUSE = 0.01
-_SAY_STARTING_AFTER = 0.7
-_INTERRUPT_TIMEOUT = 10.0
+_ACCEPT_TIMEOUT = 8.0
+_PAUSE = 0.01
+# One that goes away and one of another version may both be met before one stays.
+_ROUNDS = 5
 _UNREACHABLE = 4
 _INTERRUPTED = 130
 
 
 def main() -> int:
     """Runs the command line of this process; returns the exit status."""
-    arguments = sys.argv[1:]
-    if arguments == ["--version"]:
-        print(f"sophia {__version__}")  # noqa: T201  (loads nothing to say one line)
-        return 0
-    if not for_resident(arguments) or "_SOPHIA_COMPLETE" in os.environ:
-        return _foreground(arguments)
     try:
+        _open_closed_streams()
+        arguments = sys.argv[1:]
+        if arguments == ["--version"]:
+            print(f"sophia {__version__}")  # noqa: T201  (loads nothing to say one line)
+            return 0
+        if not for_resident(arguments) or "_SOPHIA_COMPLETE" in os.environ:
+            return _foreground(arguments)
         return _ask(arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -46,8 +44,6 @@ def main() -> int:
 
 def for_resident(arguments: list[str]) -> bool:
     """Whether the resident process runs this command line."""
-    command = None
-    skip = False
     for argument in arguments:
         if argument == "--":
             break
@@ -55,13 +51,30 @@ def for_resident(arguments: list[str]) -> bool:
             return False
         if argument.startswith(("--install-completion", "--show-completion")):
             return False
-        if skip:
-            skip = False
-        elif argument in WITH_VALUE and command is None:
-            skip = True
-        elif command is None and not argument.startswith("-"):
-            command = argument
+    command = _command(arguments)
     return command is not None and command not in FOREGROUND
+
+
+def _command(arguments: list[str]) -> str | None:
+    """The command's name in a command line."""
+    words = iter(arguments)
+    for word in words:
+        if word in WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def _open_closed_streams() -> None:
+    """Puts empty streams in place of those that the user closed (`<&-`).
+
+    The next descriptor that is opened would take their number, and be read or written as theirs.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r", encoding="utf-8"))
 
 
 def _foreground(arguments: list[str]) -> int:
@@ -71,8 +84,8 @@ def _foreground(arguments: list[str]) -> int:
     status = run(arguments, Environment.of_this_process())
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would complain when it flushes once more at exit.
+    except OSError:
+        # The reader has gone; Python would complain when it flushes once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return status
 
@@ -82,168 +95,161 @@ def _ask(arguments: list[str]) -> int:
     path = resident_socket(home_directory(os.environ))
     request = wire.pack(
         __version__,
-        os.fsencode(os.getcwd()),
+        os.fsencode(working_directory(os.environ)),
         [os.fsencode(argument) for argument in arguments],
         [name + b"=" + value for name, value in os.environb.items()],
     )
-    for _ in range(3):
-        connection = _connect(path) or start(path)
+    for _ in range(_ROUNDS):
+        try:
+            connection = connect(path) or _start(path)
+        except TimeoutError:
+            break
         if connection is None:
             return _foreground(arguments)
         try:
-            answer = _send(connection, request)
-            if answer == wire.ACCEPTED:
-                return _wait(connection)
+            accepted = _hand_over(connection, request)
         except TimeoutError:
-            return _say(
-                "the resident process does not answer",
-                "`sophia down` ends it (its data is safe), the next command starts a new one",
-            )
+            break
         except OSError:
-            pass  # It went away between two bytes: the next round starts a new one.
-        finally:
-            connection.close()
-    return _say("the resident process keeps going away", "sophia logs says why")
+            accepted = False  # It went away between two bytes: the next round starts a new one.
+        if accepted:
+            return _wait(connection)
+        connection.close()
+    return _say(
+        "the resident process does not take the command, which was not carried out",
+        "`sophia status` shows it, `sophia down` ends it; nothing that was stored is lost",
+    )
 
 
-def _connect(path: str) -> socket | None:
-    """A connection to the resident process, or None when none listens."""
+def connect(path: str) -> "socket | None":
+    """A connection to the resident process, or None when none of ours listens.
+
+    Raises:
+        TimeoutError: one listens and takes no more connections.
+    """
     import _socket
 
+    if not _is_ours(path):
+        return None
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     connection.settimeout(_ACCEPT_TIMEOUT)
+    for _ in range(int(_ACCEPT_TIMEOUT / _PAUSE)):
+        try:
+            connection.connect(path)
+            return connection
+        except BlockingIOError:  # The queue of those that wait to be accepted is full.
+            import time
+
+            time.sleep(_PAUSE)
+        except OSError:
+            connection.close()
+            return None
+    connection.close()
+    raise TimeoutError
+
+
+def _is_ours(path: str) -> bool:
+    """Whether the socket's directory is ours: who listens there gets our variables and streams."""
     try:
-        connection.connect(path)
-    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
-        connection.close()
-        return None
+        return os.lstat(os.path.dirname(path)).st_uid == os.geteuid()
     except OSError:
-        connection.close()
-        return None
-    return connection
+        return False
 
 
-def _send(connection: socket, request: bytes) -> bytes:
-    """Sends a request with our three streams; returns the first byte that comes back."""
+def _start(path: str) -> "socket | None":
+    from sophia_cli.daemon.starting import start
+
+    return start(path)
+
+
+def _hand_over(connection: "socket", request: bytes) -> bool:
+    """Sends a request and, once it is accepted, our three streams; then the command runs.
+
+    Raises:
+        TimeoutError: no answer; the streams were not sent.
+        OSError: the process went away before it had them.
+    """
     import _socket
 
-    descriptors = b"".join(
-        _open_descriptor(number).to_bytes(4, sys.byteorder) for number in range(3)
-    )
-    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptors)]
-    sent = connection.sendmsg([request], rights)
-    if sent < len(request):
-        connection.sendall(request[sent:])
-    answer: bytes = connection.recv(1)
-    return answer
+    connection.sendall(request)
+    if connection.recv(1) != wire.ACCEPTED:
+        return False
+    streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)]
+    return connection.sendmsg([wire.STREAMS], rights) == len(wire.STREAMS)
 
 
-def _open_descriptor(number: int) -> int:
-    """The descriptor, or an empty one in place of a stream that the user closed."""
-    try:
-        os.fstat(number)
-    except OSError:
-        return os.open(os.devnull, os.O_RDWR)
-    return number
-
-
-def _wait(connection: socket) -> int:
+def _wait(connection: "socket") -> int:
     """Waits for the exit status of a command that runs; passes an interrupt on."""
     connection.settimeout(wire.SILENCE)
     interrupted = False
     while True:
         try:
-            byte = connection.recv(1)
-            if byte == wire.DONE:
-                status = connection.recv(1)
-                if status:
-                    return int(status[0])
-                byte = b""
-            if not byte:
-                if interrupted:
-                    return _INTERRUPTED
-                return _say(
-                    "the resident process ended while the command ran: it may or may not be done",
-                    "run it again: a memory that is already stored is not stored twice",
-                )
+            status = _status(connection)
+            if status is not None:
+                return status
+            fault = "the resident process ended while the command ran"
         except TimeoutError:
-            return _say(
-                "the resident process has stopped answering: the command may or may not be done",
-                "`sophia down` ends it, then run the command again",
-            )
-        except OSError:
-            return _say("the resident process went away: the command may or may not be done")
+            fault = "the resident process has frozen while the command ran; `sophia down` ends it"
         except KeyboardInterrupt:
             if interrupted:
                 return _INTERRUPTED
             interrupted = True
-            connection.settimeout(_INTERRUPT_TIMEOUT)
-            connection.sendall(wire.INTERRUPT)
+            try:
+                connection.sendall(wire.INTERRUPT)
+            except OSError:
+                return _INTERRUPTED
+            continue
+        if interrupted:
+            return _INTERRUPTED
+        return _say(
+            f"{fault}: it may or may not be done",
+            "run it again: a memory that is already stored is not stored twice",
+        )
 
 
-def start(path: str) -> socket | None:
-    """Starts the resident process and connects; None when it could not be started."""
-    import time
+def _status(connection: "socket") -> int | None:
+    """The exit status once the command is done; None when the connection ends before.
 
-    null = os.devnull
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, null, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, null, os.O_WRONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 2, null, os.O_WRONLY, 0),
-    ]
-    program = "from sophia_cli.daemon.process import main; main()"
-    child = os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-c", program],
-        os.environ,
-        file_actions=actions,
-        setsid=True,
-    )
-    started = time.monotonic()
-    said = False
-    running = True
-    while (waited := time.monotonic() - started) < _START_TIMEOUT:
-        connection = _connect(path)
-        if connection is not None:
-            return connection
-        if running and os.waitpid(child, os.WNOHANG)[0] == child:
-            running = False  # It found another one starting up, or it could not start.
-            started = time.monotonic() - _START_TIMEOUT + 5.0
-            if not _is_locked(os.path.join(home_directory(os.environ), "locks", "resident.lock")):
-                return None
-        if not said and waited > _SAY_STARTING_AFTER and os.isatty(2):
-            said = True
-            os.write(2, b"starting sophia ...\n")
-        time.sleep(_START_PAUSE)
+    Raises:
+        TimeoutError: no sign of life for too long.
+    """
+    try:
+        while byte := connection.recv(1):
+            if byte == wire.DONE:
+                status = connection.recv(1)
+                return int(status[0]) if status else None
+    except TimeoutError:
+        raise
+    except OSError:
+        pass
     return None
 
 
-def _is_locked(path: str) -> bool:
-    """Whether some process holds the lock file."""
-    import fcntl
-
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _say(message: str, hint: str = "") -> int:
+def _say(message: str, hint: str) -> int:
     """One line of error, and one of what to do; as JSON where that was asked for."""
-    if "--json" in sys.argv:
+    arguments = sys.argv[1:]
+    if "--json" in arguments[: arguments.index("--") if "--" in arguments else None]:
         import json
 
-        error = {"code": "unreachable", "message": message, "hint": hint}
-        print(json.dumps({"status": "error", "error": error}))  # noqa: T201
+        envelope: dict[str, object] = {
+            "status": "error",
+            "command": _command(arguments),
+            "duration_ms": 0.0,
+            "count": 0,
+            "data": [],
+            "degraded": [],
+            "trace": {},
+            "error": {"code": "unreachable", "message": message, "hint": hint},
+        }
+        stream, text = sys.stdout, json.dumps(envelope)
     else:
-        sys.stderr.write(f"sophia: {message}\n" + (f"  {hint}\n" if hint else ""))
+        stream, text = sys.stderr, f"sophia: {message}\n  {hint}"
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except OSError:
+        return _UNREACHABLE  # Nobody reads it.
     return _UNREACHABLE
 
 

@@ -7,6 +7,7 @@ a directory with somebody else's data in it is refused.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -18,6 +19,9 @@ from sophia_cli.errors import OutOfSpace, Refused, SophiaError
 from sophia_cli.locations import home_directory, socket_directory
 
 _MARKER = "sophia-home"
+# What a file system brings along where it is mounted.
+_NOBODYS = ("lost+found",)
+_HINT = "set SOPHIA_HOME to a directory of your own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +73,55 @@ class Home:
             OutOfSpace: the disk is full.
             SophiaError: it cannot be written.
         """
-        hint = "set SOPHIA_HOME to a directory of your own"
-        marker = self.root / _MARKER
+        if not self.root.is_absolute():
+            raise Refused(f"there is no directory for {self.root}: HOME is not set", _HINT)
         try:
-            _own_directory(self.root, hint)
-            if not marker.exists():
-                if any((self.root / name).exists() for name in ("postgres", "valkey", "vectors")):
-                    raise Refused(f"{self.root} holds data that is not sophia's", hint)
-                marker.write_text("This directory is sophia's; `sophia down` before moving it.\n")
+            self._claim()
             for directory in (self.sockets, self.logs, self.locks, self.valkey, self.vectors):
-                _own_directory(directory, hint)
+                _own_directory(directory)
             if not os.access(self.root, os.W_OK) or _read_only(self.root):
-                raise SophiaError(f"{self.root} cannot be written: read-only", hint)
+                raise SophiaError(f"{self.root} cannot be written: read-only", _HINT)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise OutOfSpace(
                     f"{self.root}: the disk is full", "free some space and run it again"
                 ) from error
-            raise SophiaError(f"{error.filename}: {error.strerror}", hint) from error
+            raise SophiaError(f"{error.filename}: {error.strerror}", _HINT) from error
         return self
 
+    def _claim(self) -> None:
+        """Makes the directory ours, or sees by its marker that it is; nothing else is touched.
 
-def _own_directory(path: Path, hint: str) -> None:
+        Several processes may do so at once: whoever finds anything in it, finds the marker too.
+        """
+        marker = self.root / _MARKER
+        status = _made(self.root)
+        if not marker.exists():
+            found = [path.name for path in self.root.iterdir() if path.name not in _NOBODYS]
+            if found and not marker.exists():
+                raise Refused(f"{self.root} holds data that is not sophia's: {found[0]}", _HINT)
+            marker.write_text("This directory is sophia's; `sophia down` before moving it.\n")
+        _tighten(self.root, status)
+
+
+def _own_directory(path: Path) -> None:
     """Makes a directory 0700, or checks that an existing one is ours and tightens its mode."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _tighten(path, _made(path))
+
+
+def _made(path: Path) -> os.stat_result:
+    """The status of a directory that is ours and is there now."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700, parents=True)
     status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) and not path.is_dir():
-        raise Refused(f"{path} is not a directory", hint)
+    if not path.is_dir():
+        raise Refused(f"{path} is not a directory", _HINT)
     if status.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to user {status.st_uid}, not to you", hint)
+        raise Refused(f"{path} belongs to user {status.st_uid}, not to you", _HINT)
+    return status
+
+
+def _tighten(path: Path, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) & 0o077:
         path.chmod(0o700)
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import array
 import base64
+import contextlib
 import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -22,6 +24,7 @@ from uuid import UUID
 import numpy as np
 
 from sophia_cli import __version__, errors, wire
+from sophia_cli.daemon.presence import running
 from sophia_cli.errors import SophiaError, TierDown
 from sophia_cli.home import Home
 from sophia_cli.locations import resident_socket
@@ -29,12 +32,15 @@ from sophia_cli.memory.model import Candidates, IndexEntry, Kind, Vector, Where
 from sophia_cli.memory.ports import Vectors
 
 _TIMEOUT = 30.0
+_START_TIMEOUT = 10.0
+_PAUSE = 0.02
 
 
 class BorrowedVectors:
     """The `Vectors` of the resident process of a home."""
 
     def __init__(self, home: Home) -> None:
+        self._home = home
         self._path = resident_socket(str(home.root))
         self._lock = threading.Lock()
         self._stream: Any = None
@@ -94,10 +100,7 @@ class BorrowedVectors:
     def close(self) -> None:
         """Ends the loan."""
         with self._lock:
-            if self._connection is not None:
-                self._stream.close()
-                self._connection.close()
-                self._connection = self._stream = None
+            self._disconnect()
 
     def _call(self, name: str, kind: Kind, *arguments: Any) -> Any:
         with self._lock:
@@ -108,10 +111,12 @@ class BorrowedVectors:
                 self._stream.flush()
                 line = self._stream.readline()
             except OSError as error:
+                self._disconnect()
                 raise TierDown(
                     "vectors", f"the resident process does not lend them: {error}", "sophia status"
                 ) from error
             if not line:
+                self._disconnect()
                 raise TierDown("vectors", "the resident process went away", "run it again")
             answer = json.loads(line)
         if "error" in answer:
@@ -122,22 +127,27 @@ class BorrowedVectors:
             raise known(fault["message"], fault["hint"])
         return answer["result"]
 
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+            self._connection.close()
+            self._connection = self._stream = None
+
     def _connect(self) -> None:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection = self._reached()
         ours, theirs = socket.socketpair()
         quiet = os.open(os.devnull, os.O_WRONLY)
         try:
             connection.settimeout(_TIMEOUT)
             ours.settimeout(_TIMEOUT)
-            connection.connect(self._path)
             variables = [name + b"=" + value for name, value in os.environb.items()]
-            request = wire.pack(__version__, b"/", [b"lend-vectors"], variables)
-            streams = array.array("i", [theirs.fileno(), theirs.fileno(), quiet])
-            connection.sendmsg(
-                [request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams.tobytes())]
-            )
+            connection.sendall(wire.pack(__version__, b"/", [b"lend-vectors"], variables))
             if connection.recv(1) != wire.ACCEPTED:
                 raise OSError("another version of sophia runs there")
+            streams = array.array("i", [theirs.fileno(), theirs.fileno(), quiet])
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams.tobytes())]
+            connection.sendmsg([wire.STREAMS], rights)
         except OSError:
             connection.close()
             ours.close()
@@ -148,6 +158,22 @@ class BorrowedVectors:
         self._connection = connection
         self._stream = ours.makefile("rw", encoding="utf-8")
         ours.close()
+
+    def _reached(self) -> socket.socket:
+        """A connection to the resident process, which may be just starting."""
+        deadline = time.monotonic() + _START_TIMEOUT
+        while True:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(_TIMEOUT)
+            try:
+                connection.connect(self._path)
+            except OSError:
+                connection.close()
+                if running(self._home) is None or time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return connection
 
 
 def lend(vectors: Vectors, requests: TextIO, answers: TextIO) -> None:

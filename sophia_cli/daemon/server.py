@@ -1,56 +1,61 @@
-"""Takes commands from thin clients and runs each in a thread, with the client's own streams."""
+"""Takes commands from thin clients and runs each in a thread, with the client's own streams.
+
+The selector, and every connection whose command runs, belong to the loop alone: a thread hands
+over what it wants done there. So no descriptor is closed, and its number given to another
+connection, while the loop still waits on it.
+"""
 
 from __future__ import annotations
 
-import array
 import contextlib
-import io
 import os
 import selectors
 import socket
-import struct
 import threading
 import time
-from pathlib import Path
-from typing import TextIO
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from sophia_cli import __version__, wire
 from sophia_cli.daemon.host import Host
+from sophia_cli.daemon.requests import environment_of, parsed, receive
 from sophia_cli.environment import Environment
+from sophia_cli.errors import SophiaError
 from sophia_cli.exit_status import ExitStatus
 from sophia_cli.home import Home
 
-_REQUEST_TIMEOUT = 10.0
-_DRAIN_TIMEOUT = 10.0
+DRAIN_TIMEOUT = 10.0
+"""Seconds that commands have to come to their end after `stop`; then they are cancelled."""
+CANCEL_TIMEOUT = 3.0
+"""Seconds that a cancelled command has to notice it."""
+_PAUSE_WITHOUT_DESCRIPTORS = 0.05
 log = structlog.get_logger()
 
 
 class _Client:
-    """One client whose command runs."""
+    """One client whose command runs, or is about to."""
 
-    def __init__(self, connection: socket.socket, environment: Environment) -> None:
+    def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.environment = environment
-        self.lock = threading.Lock()
-        self.done = False
+        self.cancelled = threading.Event()
 
     def alive(self) -> None:
-        """Tells the client that its command is still at work."""
-        with self.lock, contextlib.suppress(OSError):
-            if not self.done:
-                self.connection.send(wire.ALIVE)
+        """Tells the client that its command is still at work, unless it does not listen."""
+        with contextlib.suppress(OSError):
+            self.connection.send(wire.ALIVE, socket.MSG_DONTWAIT)
 
     def finish(self, status: int) -> None:
-        """Tells the client the exit status, the last thing it hears."""
-        with self.lock, contextlib.suppress(OSError):
-            self.done = True
+        """Tells the client the exit status; its output is complete by then."""
+        with contextlib.suppress(OSError):
+            self.connection.settimeout(None)  # It may be stopped, and go on later.
             self.connection.sendall(wire.DONE + bytes([status]))
 
 
 class Server:
-    """The resident process's loop: accepts, watches for interrupts, gives signs of life.
+    """The resident process's loop: accepts, hears interrupts, gives signs of life.
 
     Args:
         listener: the listening Unix socket.
@@ -59,183 +64,182 @@ class Server:
 
     def __init__(self, listener: socket.socket, home: Home) -> None:
         self._listener = listener
+        self._path = listener.getsockname()
+        self._identity = _identity(self._path)
         self._host = Host(home)
         self._selector = selectors.DefaultSelector()
-        self._clients: set[_Client] = set()
-        self._lock = threading.Lock()
+        self._handed: deque[Callable[[], None]] = deque()
         self._wake_in, self._wake_out = socket.socketpair()
+        self._lock = threading.Lock()
+        self._running: set[_Client] = set()
+        self._closed = threading.Event()
         self._stopping = False
+        self._deadline: float | None = None
 
     def run(self) -> None:
         """Serves until `stop`; then lets the commands that run come to their end."""
-        self._listener.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._wake_in, selectors.EVENT_READ)
+        for end in (self._listener, self._wake_in, self._wake_out):
+            end.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._wake_in, selectors.EVENT_READ, self._awake)
         self._host.warm_up()
         log.info("serving", version=__version__, pid=os.getpid())
         beat = time.monotonic()
-        while not self._stopping:
+        while not (self._stopping and self._wound_down()):
             for key, _ in self._selector.select(wire.HEARTBEAT):
-                if key.fileobj is self._listener:
-                    self._accept()
-                elif isinstance(key.data, _Client):
-                    self._interrupted(key.data)
-                else:
-                    self._wake_in.recv(64)
+                key.data()
+            while self._handed:
+                self._handed.popleft()()
             if time.monotonic() - beat >= wire.HEARTBEAT:
                 beat = time.monotonic()
-                for client in self._running():
-                    client.alive()
-        self._listener.close()
-        deadline = time.monotonic() + _DRAIN_TIMEOUT
-        while self._running() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        for client in self._running():
-            client.environment.cancelled.set()
+                self._beat()
 
-    def stop(self) -> None:
-        """Ends `run`; may be called from a signal handler or any thread."""
+    def stop(self, patience: float | None = DRAIN_TIMEOUT) -> None:
+        """Ends `run`; may be called from a signal handler or any thread.
+
+        Args:
+            patience: seconds until commands that still run are cancelled; None waits for them.
+        """
         self._stopping = True
-        with contextlib.suppress(OSError):
-            self._wake_out.send(b"w")
+        if patience is not None and self._deadline is None:
+            self._deadline = time.monotonic() + patience
+        self._wake()
 
     def close(self) -> None:
         """Closes the tiers and, where nobody else needs them, the engines."""
         self._host.close()
         log.info("stopped", pid=os.getpid())
 
+    def owns_socket(self) -> bool:
+        """Whether the path of the socket still leads to this process."""
+        return _identity(self._path) == self._identity
+
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:
+        except BlockingIOError:
+            return
+        except OSError as error:
+            log.warning("cannot accept", reason=error.strerror)
+            time.sleep(_PAUSE_WITHOUT_DESCRIPTORS)
             return
         threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
-    def _interrupted(self, client: _Client) -> None:
-        """The client sent an interrupt, or it is gone."""
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(client.connection)
-        client.environment.cancelled.set()
+    def _awake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_in.recv(4096)
+
+    def _beat(self) -> None:
+        for client in self._now_running():
+            client.alive()
+        if not self._stopping and not self.owns_socket():
+            log.warning("the socket is gone, nobody can ask any more")
+            self.stop()
+
+    def _wound_down(self) -> bool:
+        """Once `stop` was called: whether the loop may end."""
+        if not self._closed.is_set():
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            with self._lock:
+                self._closed.set()
+        running = self._now_running()
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return not running
+        for client in running:
+            client.cancelled.set()
+        return not running or time.monotonic() > self._deadline + CANCEL_TIMEOUT
 
     def _serve(self, connection: socket.socket) -> None:
-        descriptors: list[int] = []
+        """The life of a thread: one connection, from its request to the end of its command."""
+        client = None
         try:
-            connection.settimeout(_REQUEST_TIMEOUT)
-            _check_peer(connection)
-            body = _receive(connection, descriptors)
+            body = receive(connection)
             if body is None:
                 return
-            version, cwd, arguments, variables = wire.unpack(body)
+            version = wire.version_of(body)
             if version != __version__:
-                log.info("another version asks", theirs=version)
-                connection.sendall(wire.OTHER_VERSION)
-                self.stop()
+                self._make_way(connection, version)
                 return
-            environment = _environment(descriptors, cwd, variables)
-            connection.sendall(wire.ACCEPTED)
-            self._run(_Client(connection, environment), [os.fsdecode(each) for each in arguments])
-        except (OSError, ValueError, PermissionError) as error:
+            request = parsed(body)
+            client = self._admitted(connection)
+            if client is not None:
+                connection.sendall(wire.ACCEPTED)
+                environment = environment_of(request, connection, client.cancelled)
+                self._run(client, request.arguments, environment)
+        except (OSError, ValueError) as error:
             log.warning("a request was dropped", reason=str(error))
         finally:
-            for descriptor in descriptors:
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
-            connection.close()
+            if client is None:
+                connection.close()
+            else:
+                with self._lock:
+                    self._running.discard(client)
+                self._hand_over(partial(self._dismiss, client))
 
-    def _run(self, client: _Client, arguments: list[str]) -> None:
+    def _make_way(self, connection: socket.socket, version: str) -> None:
+        """For a client of another version: ends this process, then lets it try again."""
+        log.info("another version asks", theirs=version)
+        self.stop(patience=None)
+        self._closed.wait(wire.SILENCE)
+        connection.sendall(wire.OTHER_VERSION)
+
+    def _admitted(self, connection: socket.socket) -> _Client | None:
+        """A client that is counted among those whose end is waited for; None when it is late."""
+        client = _Client(connection)
+        with self._lock:
+            if self._closed.is_set():
+                return None
+            self._running.add(client)
+        return client
+
+    def _run(self, client: _Client, arguments: list[str], environment: Environment) -> None:
         from sophia_cli.app import run
 
-        with self._lock:
-            self._clients.add(client)
-        connection = client.connection
-        self._selector.register(connection, selectors.EVENT_READ, client)
-        self._wake_out.send(b"w")
+        self._hand_over(partial(self._listen_to, client))
         status = int(ExitStatus.FAILED)
         try:
-            status = run(arguments, client.environment, opener=self._host.open)
+            opener = partial(self._host.open, check=environment.check_cancelled)
+            status = run(arguments, environment, opener=opener)
         finally:
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(connection)
-            _close_streams(client.environment)
+            for stream in (environment.stdout, environment.stderr, environment.stdin):
+                # A pipe that the user closed, or does not read any more, is their own affair.
+                with contextlib.suppress(OSError, ValueError, SophiaError):
+                    stream.close()
             client.finish(status)
-            with self._lock:
-                self._clients.discard(client)
 
-    def _running(self) -> list[_Client]:
+    def _listen_to(self, client: _Client) -> None:
+        heard = partial(self._interrupted, client)
+        self._selector.register(client.connection, selectors.EVENT_READ, heard)
+
+    def _interrupted(self, client: _Client) -> None:
+        """The client sent an interrupt, or it is gone: either way, its command is to stop."""
+        self._selector.unregister(client.connection)
+        client.cancelled.set()
+
+    def _dismiss(self, client: _Client) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(client.connection)
+        client.connection.close()
+
+    def _hand_over(self, work: Callable[[], None]) -> None:
+        """Lets the loop do something that only it may do."""
+        self._handed.append(work)
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # A full one wakes it just as well.
+            self._wake_out.send(b"w")
+
+    def _now_running(self) -> list[_Client]:
         with self._lock:
-            return list(self._clients)
+            return list(self._running)
 
 
-def _receive(connection: socket.socket, descriptors: list[int]) -> bytes | None:
-    """Reads one request; the descriptors that came with it are appended to `descriptors`."""
-    room = socket.CMSG_SPACE(3 * array.array("i").itemsize)
-    data, ancillary, _, _ = connection.recvmsg(65536, room)
-    for level, kind, payload in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            received = array.array("i")
-            received.frombytes(payload[: len(payload) - len(payload) % received.itemsize])
-            descriptors.extend(received)
-    if not data:
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells one socket of this name from another; None when there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
         return None
-    while len(data) < wire.HEADER_BYTES:
-        data += _more(connection, wire.HEADER_BYTES - len(data))
-    length = wire.length_of(data[: wire.HEADER_BYTES])
-    if length > wire.LARGEST_REQUEST:
-        raise ValueError("a request that is too large")
-    body = bytearray(data[wire.HEADER_BYTES :])
-    while len(body) < length:
-        body += _more(connection, length - len(body))
-    return bytes(body)
-
-
-def _more(connection: socket.socket, wanted: int) -> bytes:
-    received = connection.recv(min(wanted, 1 << 20))
-    if not received:
-        raise ValueError("a request that ends early")
-    return received
-
-
-def _environment(descriptors: list[int], cwd: bytes, variables: list[bytes]) -> Environment:
-    """The client's own streams, directory and variables; takes over the three descriptors."""
-    if len(descriptors) != 3:
-        raise ValueError("a request without its three streams")
-    opened: list[TextIO] = []
-    for mode in ("r", "w", "w"):
-        descriptor = descriptors.pop(0)
-        binary = io.FileIO(descriptor, mode)
-        buffered = io.BufferedReader(binary) if mode == "r" else io.BufferedWriter(binary)
-        opened.append(
-            io.TextIOWrapper(
-                buffered,
-                encoding="utf-8",
-                errors="surrogateescape" if mode == "r" else "backslashreplace",
-                line_buffering=mode == "w" and os.isatty(descriptor),
-            )
-        )
-    pairs = (os.fsdecode(each).partition("=") for each in variables)
-    return Environment(
-        opened[0],
-        opened[1],
-        opened[2],
-        Path(os.fsdecode(cwd)),
-        {name: value for name, _, value in pairs},
-        resident=True,
-    )
-
-
-def _close_streams(environment: Environment) -> None:
-    """Flushes and closes the client's streams; a pipe that it closed is its own affair."""
-    for stream in (environment.stdout, environment.stderr, environment.stdin):
-        with contextlib.suppress(OSError, ValueError):
-            stream.close()
-
-
-def _check_peer(connection: socket.socket) -> None:
-    """The socket's mode keeps others out; its peer's user id proves it where the system tells."""
-    if hasattr(socket, "SO_PEERCRED"):
-        credentials = connection.getsockopt(
-            socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
-        )
-        _, user, _ = struct.unpack("3i", credentials)
-        if user not in (os.geteuid(), 0):
-            raise PermissionError(f"user {user} is not the owner")
+    return status.st_ino, status.st_mtime_ns

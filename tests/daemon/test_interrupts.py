@@ -1,0 +1,133 @@
+"""The user stops a command, or reads no further: the command ends, the resident process stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Sophia, wait_until
+from tests.daemon.conftest import threads_of
+
+
+def started(sophia: Sophia, *arguments: str, **settings: object) -> tuple[object, int, int]:
+    """A client whose command has reached the resident process; its id and threads before."""
+    pid = sophia.resident()
+    before = threads_of(pid)
+    client = sophia.start(*arguments, **settings)
+    wait_until(lambda: threads_of(pid) > before)
+    return client, pid, before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_command_that_waits_for_stdin_ends_with_its_client(
+    served: Sophia, number: signal.Signals
+) -> None:
+    client, pid, before = started(served, "remember", "-")
+    client.send_signal(number)
+    assert client.wait(10) == (130 if number is signal.SIGINT else -number)
+    wait_until(lambda: threads_of(pid) <= before)
+    if number is signal.SIGINT:
+        assert client.stderr.read().startswith("sophia: interrupted")
+    client.communicate()
+
+
+def test_a_terminal_is_not_read_for_a_client_that_is_gone(served: Sophia) -> None:
+    ours, theirs = pty.openpty()
+    client, pid, before = started(served, "remember", "-", stdin=theirs)
+    client.kill()
+    client.communicate(timeout=10)
+    wait_until(lambda: threads_of(pid) <= before)
+    os.write(ours, b"for the shell\n")
+    assert os.read(theirs, 100) == b"for the shell\n"
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_command_that_nobody_reads_ends_with_its_client(served: Sophia, tmp_path: Path) -> None:
+    remember_many(served, tmp_path, 300)
+    pid = served.resident()
+    before = threads_of(pid)
+    client = served.start("export")  # far more than a pipe holds
+    wait_until(lambda: threads_of(pid) > before)
+    time.sleep(0.3)
+    client.kill()
+    client.wait(10)
+    wait_until(lambda: threads_of(pid) <= before)
+    client.communicate()
+
+
+def test_an_interrupted_ingest_keeps_what_it_said(running: Sophia, tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text("\n".join(json.dumps({"content": text}) for text in texts(6000)))
+    client, pid, before = started(running, "ingest", str(path))
+    wait_until(lambda: len(running.contents()) > 256)
+    client.send_signal(signal.SIGINT)
+    _, error = client.communicate(timeout=30)
+    assert client.returncode == 130
+    said = int(error.split("interrupted after ")[1].split()[0].replace(",", ""))
+    assert "Traceback" not in error
+    wait_until(lambda: threads_of(pid) <= before)
+    stored = running.data("stats")[0]["memories"]
+    assert sum(counts["live"] for counts in stored.values()) == said + 1
+    assert running.resident() == pid
+
+
+def test_a_second_interrupt_leaves_at_once(running: Sophia, tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text("\n".join(json.dumps({"content": text * 20}) for text in texts(2000)))
+    client, pid, before = started(running, "ingest", str(path))
+    os.kill(pid, signal.SIGSTOP)  # so that the first one cannot be heard
+    client.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert client.poll() is None
+    client.send_signal(signal.SIGINT)
+    assert client.wait(5) == 130
+    os.kill(pid, signal.SIGCONT)
+    client.communicate()
+    wait_until(lambda: threads_of(pid) <= before)
+
+
+@pytest.mark.parametrize("command", [["list", "-n", "1000"], ["export"], ["--json", "list"]])
+def test_a_pipe_that_is_closed_early_is_no_fault(
+    served: Sophia, tmp_path: Path, command: list[str]
+) -> None:
+    remember_many(served, tmp_path, 300)
+    for way in ([], ["--no-daemon"]):
+        client = served.start(*way, *command)
+        head = subprocess.run(
+            ["head", "-c", "20"], stdin=client.stdout, capture_output=True, timeout=30
+        )
+        client.stdout.close()
+        assert len(head.stdout) == 20
+        assert client.stderr.read() == ""
+        assert client.wait(30) == 0
+        client.stderr.close()
+        client.stdin.close()
+
+
+def test_a_stopped_client_holds_up_nobody(served: Sophia) -> None:
+    client, _, _ = started(served, "remember", "-")
+    client.send_signal(signal.SIGSTOP)
+    assert served("list", timeout=10).returncode == 0
+    client.send_signal(signal.SIGCONT)
+    out, error = client.communicate("written after a pause", timeout=10)
+    assert (client.returncode, error) == (0, ""), out
+
+
+def texts(count: int) -> list[str]:
+    return [
+        f"note {number} of the operations diary, nothing special in it" for number in range(count)
+    ]
+
+
+def remember_many(sophia: Sophia, directory: Path, count: int) -> None:
+    path = directory / "notes.jsonl"
+    path.write_text("\n".join(json.dumps({"content": text}) for text in texts(count)))
+    assert sophia("ingest", str(path)).returncode == 0

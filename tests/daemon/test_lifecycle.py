@@ -1,0 +1,159 @@
+"""up, down, status, logs and serve; and a configuration that changes between two commands."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+
+import pytest
+
+from tests.conftest import Sophia, processes_of, wait_until
+from tests.daemon.conftest import threads_of
+from tests.daemon.test_faults import one_error, waiting_command
+
+
+def test_up_and_down_start_and_end_every_process(sophia: Sophia) -> None:
+    before = sophia("status")
+    assert (before.returncode, before.stdout.count("stopped")) == (0, 3)
+    assert not sophia.home.exists()
+    up = sophia("up")
+    assert up.returncode == 0
+    assert up.stdout.count("running") == 3
+    again = sophia("up")
+    assert again.returncode == 0
+    assert sophia("logs").stdout.count('"event": "serving"') == 1
+    assert sophia("down").returncode == 0
+    assert processes_of(sophia.home) == []
+    nothing = sophia("down")
+    assert (nothing.returncode, nothing.stdout.strip()) == (0, "nothing was running")
+
+
+def test_down_lets_commands_finish(running: Sophia) -> None:
+    waiting = waiting_command(running)
+    down = running.start("down")
+    wait_until(lambda: "not ready" in running("status").stdout)
+    out, error = waiting.communicate("finished all the same", timeout=30)
+    assert waiting.returncode == 0, out + error
+    assert down.wait(30) == 0
+    down.communicate()
+    assert "finished all the same" in running.contents()
+
+
+def test_down_interrupts_a_command_that_does_not_end(running: Sophia) -> None:
+    waiting = waiting_command(running)
+    assert running("down", timeout=40).returncode == 0
+    _, error = waiting.communicate(timeout=10)
+    assert waiting.returncode == 130
+    assert "interrupted" in one_error(error)
+    assert processes_of(running.home) == []
+
+
+def test_two_downs_at_once(running: Sophia) -> None:
+    both = [running.start("down") for _ in range(2)]
+    for each in both:
+        _, error = each.communicate(timeout=40)
+        assert (each.returncode, error) == (0, "")
+    assert processes_of(running.home) == []
+
+
+def test_down_and_a_command_at_once(running: Sophia) -> None:
+    down = running.start("down")
+    command = running.start("list")
+    for each in (down, command):
+        _, error = each.communicate(timeout=60)
+        assert each.returncode == 0, error
+
+
+def test_engines_that_a_foreground_command_uses_stay(running: Sophia) -> None:
+    foreground = running.start("--no-daemon", "ingest", "-", "--format", "text")
+    wait_until(lambda: threads_of(foreground.pid) > 2, 30)
+    assert running("down", timeout=40).returncode == 0
+    assert "PostgreSQL        running" in running("status").stdout
+    out, error = foreground.communicate("written in the foreground\n", timeout=60)
+    assert foreground.returncode == 0, out + error
+    wait_until(lambda: processes_of(running.home) == [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_serve_ends_on_a_signal_and_finishes_its_commands(
+    sophia: Sophia, number: signal.Signals
+) -> None:
+    server = sophia.start("serve", stdin=subprocess.DEVNULL)
+    wait_until(lambda: "resident process  running" in sophia("status").stdout)
+    assert sophia.resident() == server.pid
+    assert sophia("remember", "served").returncode == 0
+    waiting = waiting_command(sophia)
+    server.send_signal(number)
+    wait_until(lambda: "not ready" in sophia("status").stdout)
+    waiting.communicate("finished", timeout=20)
+    assert waiting.returncode == 0
+    _, log = server.communicate(timeout=20)
+    assert server.returncode == 0
+    assert [json.loads(line)["event"] for line in log.splitlines()][-1] == "stopped"
+    assert processes_of(sophia.home) == []
+
+
+def test_serve_beside_a_running_process_is_refused(served: Sophia) -> None:
+    ended = served("serve")
+    assert ended.returncode == 5
+    assert f"pid {served.resident()}" in one_error(ended.stderr)
+
+
+def test_logs_of_each_process(served: Sophia) -> None:
+    assert '"event": "serving"' in served("logs", "resident", "-n", "1000").stdout
+    assert "ready to accept connections" in served("logs", "postgres", "-n", "100").stdout
+    assert served("logs", "valkey").returncode == 0
+
+
+def test_status_tells_the_processes_of_this_home(served: Sophia) -> None:
+    parts = {part["name"]: part for part in served.data("status")}
+    assert {part["state"] for part in parts.values()} == {"running"}
+    assert {part["pid"] for part in parts.values()} <= set(processes_of(served.home))
+    assert re.match(r"version \S+, up \d+ s", parts["resident process"]["detail"])
+
+
+def test_a_changed_configuration_is_followed_without_a_restart(served: Sophia) -> None:
+    recall = ["recall", "which vector database?", "--session", "alpha", "-v"]
+    served(*recall)
+    assert "served by hot_cache" in served(*recall).stderr
+    off = {"SOPHIA_HOT_CACHE__ENABLED": "false"}
+    assert "served by hot_cache" not in served(*recall, env=off).stderr
+    assert "served by hot_cache" in served(*recall).stderr
+
+
+def test_commands_of_two_configurations_at_once_are_not_cut(served: Sophia) -> None:
+    off = {"SOPHIA_HOT_CACHE__ENABLED": "false"}
+    clients = [
+        served.start("remember", f"configuration {number}", env=off if number % 2 else {})
+        for number in range(12)
+    ]
+    for client in clients:
+        out, error = client.communicate(timeout=60)
+        assert client.returncode == 0, out + error
+    stored = {text for text in served.contents() if text.startswith("configuration ")}
+    assert len(stored) == 12
+
+
+def test_a_command_that_waits_for_another_configuration_can_be_interrupted(
+    served: Sophia,
+) -> None:
+    pid = served.resident()
+    before = threads_of(pid)
+    busy = served.start("ingest", "-", "--format", "text")
+    wait_until(lambda: threads_of(pid) > before)
+    other = served.start("list", env={"SOPHIA_HOT_CACHE__ENABLED": "false"})
+    wait_until(lambda: threads_of(pid) > before + 1)
+    other.send_signal(signal.SIGINT)
+    _, error = other.communicate(timeout=10)
+    assert other.returncode == 130
+    assert "interrupted" in one_error(error)
+    out, error = busy.communicate("it was not cut\n", timeout=20)
+    assert busy.returncode == 0, out + error
+
+
+def test_a_broken_configuration_is_said_and_harms_nobody_else(served: Sophia) -> None:
+    ended = served("list", env={"SOPHIA_HOT_CACHE__ENABLE": "false"})
+    assert ended.returncode == 2
+    assert "SOPHIA_HOT_CACHE__ENABLE" in ended.stderr
