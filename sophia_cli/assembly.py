@@ -20,6 +20,7 @@ from sophia_cli.engines.users import EngineUse
 from sophia_cli.engines.valkey import Valkey
 from sophia_cli.errors import TierDown
 from sophia_cli.home import Home
+from sophia_cli.memory.answers import Lifetimes
 from sophia_cli.memory.model import Kind
 from sophia_cli.memory.ports import Embedder, HotCache, Vectors
 from sophia_cli.memory.service import MemoryService
@@ -99,7 +100,7 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
             vectors,
             embedder,
             cache,
-            {Kind.CODING: ttl.coding, Kind.BUSINESS: ttl.business},
+            Lifetimes({Kind.CODING: ttl.coding, Kind.BUSINESS: ttl.business}, ttl.aggregate),
         )
         if flushed is not None:
             _replay(flushed, records)

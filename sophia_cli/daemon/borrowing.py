@@ -90,9 +90,9 @@ class BorrowedVectors:
         """See `Vectors.count`."""
         return int(self._call("count", kind))
 
-    def reset(self, kind: Kind) -> None:
+    def reset(self, kind: Kind, dimension: int) -> None:
         """See `Vectors.reset`."""
-        self._call("reset", kind)
+        self._call("reset", kind, dimension)
 
     def flush(self) -> None:
         """The resident process flushes its engine itself."""
@@ -224,7 +224,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
     ],
     "ids": lambda vectors, kind: [str(id_) for id_ in vectors.ids(kind)],
     "count": lambda vectors, kind: vectors.count(kind),
-    "reset": lambda vectors, kind: vectors.reset(kind),
+    "reset": lambda vectors, kind, dimension: vectors.reset(kind, dimension),
 }
 
 

@@ -6,9 +6,10 @@ between; it is served only at the very epochs it was computed at.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,16 +38,24 @@ class Recalled:
     parts: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long cached answers live, for each kind, and figures over the whole store."""
+
+    answers: Mapping[Kind, timedelta]
+    aggregate: timedelta
+
+
 class AnswerCache:
     """Answers and question vectors in the hot cache.
 
     Args:
         cache: the tier.
         store: the store's id; several stores may share one Redis.
-        lifetimes: how long an answer lives, for each kind.
+        lifetimes: how long answers live.
     """
 
-    def __init__(self, cache: HotCache, store: UUID, lifetimes: Mapping[Kind, timedelta]) -> None:
+    def __init__(self, cache: HotCache, store: UUID, lifetimes: Lifetimes) -> None:
         self._cache = cache
         self._prefix = f"{store}:"
         self._lifetimes = lifetimes
@@ -89,8 +98,24 @@ class AnswerCache:
             ],
             ensure_ascii=False,
         ).encode()
-        seconds = min(self._lifetimes[kind] for kind in kinds).total_seconds()
+        seconds = min(self._lifetimes.answers[kind] for kind in kinds).total_seconds()
         self._ask(trace, lambda: self._cache.put(key, value, seconds))
+
+    def aggregate(
+        self, name: str, epochs: Epochs, compute: Callable[[], dict[str, Any]], trace: Trace
+    ) -> dict[str, Any]:
+        """Figures over the whole store, counted again after a write or after their lifetime."""
+        key = self.key({"aggregate": name}, list(Kind), epochs)
+        kept = self._ask(trace, lambda: self._cache.get(key))
+        if kept is not None:
+            with contextlib.suppress(ValueError):
+                found: dict[str, Any] = json.loads(kept)
+                return found
+        figures = compute()
+        value = json.dumps(figures).encode()
+        seconds = self._lifetimes.aggregate.total_seconds()
+        self._ask(trace, lambda: self._cache.put(key, value, seconds))
+        return figures
 
     def discard(self, key: str, trace: Trace) -> None:
         """Erases one answer: a write came in while it was computed."""

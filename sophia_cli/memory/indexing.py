@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import OutOfSpace, TierDown
+from sophia_cli.errors import OutOfSpace, Refused, TierDown
 from sophia_cli.memory.model import KINDS, IndexEntry, Kind, Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.words import embedded_text, indexed_context, indexed_text
@@ -121,10 +121,11 @@ class Indexer:
         ]
         if lacking:
             try:
+                model, dimension = self._embedder.model, self._embedder.dimension
+                self._records.models.adopt(model, dimension)
                 vectors = self._embedder.embed([embedded_text(memory) for memory in lacking])
-            except TierDown:
-                return made
-            model, dimension = self._embedder.model, self._embedder.dimension
+            except (TierDown, Refused):
+                return made  # Down, or of another model than the store: they stay owed.
             self._records.models.put(model, dimension, lacking, list(vectors))
             made.update(zip((memory.id for memory in lacking), vectors, strict=True))
         return made

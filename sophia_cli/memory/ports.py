@@ -67,8 +67,11 @@ class Vectors(Protocol):
     def count(self, kind: Kind) -> int:
         """How many points a collection holds."""
 
-    def reset(self, kind: Kind) -> None:
-        """Drops the collection and creates it empty: the first step of a rebuild from scratch."""
+    def reset(self, kind: Kind, dimension: int) -> None:
+        """Drops the collection and creates it empty, for vectors of this length from now on.
+
+        The first step of a rebuild from scratch, and of a change of model: all kinds at once.
+        """
 
     def flush(self) -> None:
         """Makes what was written survive a loss of power; a no-op where the server sees to it."""

@@ -39,10 +39,11 @@ def reindex(
         TierDown: the vectors cannot serve; what is left stays owed and is done later.
     """
     rebuilt = Rebuilt()
+    dimension = service.records.models.current().dimension or service.embedder.dimension
     outbox, queries = service.records.outbox, service.records.queries
     for kind in kinds:
         if from_scratch:
-            service.vectors.reset(kind)
+            service.vectors.reset(kind, dimension)
         orphans = set() if from_scratch else set(service.vectors.ids(kind))
         for page in queries.ids_of(kind, now):
             orphans -= page
@@ -80,5 +81,5 @@ def re_embed(service: MemoryService, advance: Callable[[int], None]) -> int:
         advance(len(lacking))
     service.records.models.switch(model, dimension)
     for kind in KINDS:
-        service.vectors.reset(kind)
+        service.vectors.reset(kind, dimension)
     return done

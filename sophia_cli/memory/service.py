@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import NotFound, OutOfSpace, TierDown
-from sophia_cli.memory.answers import AnswerCache, Recalled
+from sophia_cli.memory.answers import AnswerCache, Lifetimes, Recalled
 from sophia_cli.memory.classify import classify
 from sophia_cli.memory.identity import content_hash
 from sophia_cli.memory.indexing import Indexer
@@ -57,7 +57,7 @@ class MemoryService:
 
     Args:
         records, vectors, embedder, cache: the tiers.
-        lifetimes: how long cached answers live, for each kind.
+        lifetimes: how long cached answers live.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class MemoryService:
         vectors: Vectors,
         embedder: Embedder,
         cache: HotCache,
-        lifetimes: Mapping[Kind, timedelta],
+        lifetimes: Lifetimes,
     ) -> None:
         self.records = records
         self.vectors = vectors

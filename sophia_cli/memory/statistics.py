@@ -21,7 +21,12 @@ def statistics(service: MemoryService, now: datetime, trace: Trace) -> dict[str,
     return {
         "memories": _asked(
             trace,
-            lambda: {k.value: v for k, v in service.records.queries.counts(now).items()},
+            lambda: service.answers.aggregate(
+                "counts",
+                service.records.outbox.epochs(),
+                lambda: {k.value: v for k, v in service.records.queries.counts(now).items()},
+                trace,
+            ),
         ),
         "records": _asked(trace, lambda: _records(service)),
         "vectors": _asked(

@@ -154,9 +154,10 @@ class EdgeVectors:
         with self._reading(kind) as shard:
             return int(shard.count(engine.CountRequest(exact=True)))
 
-    def reset(self, kind: Kind) -> None:
+    def reset(self, kind: Kind, dimension: int) -> None:
         """Drops the collection, whatever its state or dimension, and creates it empty."""
         with self._turn:
+            self._dimension = dimension
             self._own()
             shard = self._shards.pop(kind, None)
             self._places[kind].clear()

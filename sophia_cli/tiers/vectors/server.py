@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -147,9 +148,11 @@ class ServerVectors:
         """How many points a collection holds."""
         return self._read(kind, lambda client, name: client.count(name, exact=True)).count
 
-    def reset(self, kind: Kind) -> None:
+    def reset(self, kind: Kind, dimension: int) -> None:
         """Drops the collection, whatever its dimension, and creates it empty."""
         with self._preparing:
+            self._dimension = dimension
+            self._layouts[kind] = replace(self._layouts[kind], dimension=dimension)
             self._ready.discard(kind)
             self._sizes.pop(kind, None)
             drop(self._servers, self._layouts[kind].name)

@@ -178,7 +178,7 @@ def test_the_kinds_are_kept_apart(vectors: Vectors) -> None:
     vectors.upsert(Kind.BUSINESS, [entry(2, kind=Kind.BUSINESS)])
     assert list(vectors.ids(CODING)) == [numbered(1)]
     assert list(vectors.ids(Kind.BUSINESS)) == [numbered(2)]
-    vectors.reset(CODING)
+    vectors.reset(CODING, DIMENSION)
     assert vectors.count(CODING) == 0
     assert vectors.count(Kind.BUSINESS) == 1
 
@@ -194,7 +194,7 @@ def test_all_ids_come_once_over_many_pages(vectors: Vectors) -> None:
 
 def test_a_collection_that_was_reset_takes_writes(vectors: Vectors) -> None:
     _texts(vectors, "before")
-    vectors.reset(CODING)
+    vectors.reset(CODING, DIMENSION)
     assert vectors.present(CODING, [numbered(0)]) == set()
     vectors.upsert(CODING, [entry(5, "after", session="s", turn=1)])
     found = vectors.candidates(CODING, unit(5), "after", ANY, 10)

@@ -139,7 +139,7 @@ def test_another_models_store_is_refused_and_can_be_reset(tmp_path: Path) -> Non
     try:
         with pytest.raises(Refused, match=f"{DIMENSION} dimensions.* {DIMENSION * 2}"):
             other.count(CODING)
-        other.reset(CODING)
+        other.reset(CODING, DIMENSION * 2)
         changed = {"dense": unit(1, DIMENSION * 2), "context": unit(2, DIMENSION * 2)}
         other.upsert(CODING, [entry(1, **changed)])
         assert other.count(CODING) == 1
@@ -172,7 +172,7 @@ def test_a_broken_store_says_how_to_mend_it(tmp_path: Path, pattern: str) -> Non
         assert "reindex --from-scratch" in broken.value.hint
         assert "\n" not in broken.value.message
         assert vectors.count(Kind.BUSINESS) == 1
-        vectors.reset(CODING)
+        vectors.reset(CODING, DIMENSION)
         vectors.upsert(CODING, [entry(3)])
         assert list(vectors.ids(CODING)) == [numbered(3)]
     finally:
@@ -186,7 +186,7 @@ def test_what_a_crash_left_of_a_new_collection_is_no_obstacle(tmp_path: Path) ->
     vectors = EdgeVectors(tmp_path, DIMENSION)
     try:
         vectors.upsert(CODING, [entry(1)])
-        vectors.reset(CODING)
+        vectors.reset(CODING, DIMENSION)
         assert vectors.count(CODING) == 0
     finally:
         vectors.close()
@@ -233,7 +233,7 @@ def test_readers_writers_and_a_reset_do_not_meet(tmp_path: Path) -> None:
         vectors.upsert(CODING, [entry(n, "shared", session=f"s{n}", turn=n) for n in range(150)])
         vectors.delete(CODING, [numbered(n) for n in range(100, 150)])
 
-    actions = [recall, recall, write, lambda: vectors.reset(CODING), vectors.flush]
+    actions = [recall, recall, write, lambda: vectors.reset(CODING, DIMENSION), vectors.flush]
     threads = [threading.Thread(target=repeat, args=(action,)) for action in actions]
     for thread in threads:
         thread.start()

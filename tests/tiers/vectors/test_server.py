@@ -116,7 +116,7 @@ def test_another_models_collection_is_refused_and_can_be_reset(peers: Peers) -> 
     other = _vectors(peer, dimension=DIMENSION + 1)
     with pytest.raises(Refused, match=f"{DIMENSION} dimensions"):
         other.count(CODING)
-    other.reset(CODING)
+    other.reset(CODING, DIMENSION + 1)
     assert other.count(CODING) == 0
     other.close()
 
