@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from uuid import UUID
 
 import numpy as np
 
-from sophia_cli.errors import TierDown
+from sophia_cli.errors import SophiaError, TierDown
 from sophia_cli.memory.model import Kind, Memory, Vector
 from sophia_cli.memory.ports import HotCache
 from sophia_cli.memory.trace import Trace
@@ -26,6 +27,7 @@ from sophia_cli.tiers.records.outbox import Epochs
 
 _ANSWERS = "answer:"
 _VECTORS = "vector:"
+_FILL_TIMEOUT = 5.0
 _VECTOR_LIFETIME = timedelta(days=1)
 
 
@@ -59,6 +61,9 @@ class AnswerCache:
         self._cache = cache
         self._prefix = f"{store}:"
         self._lifetimes = lifetimes
+        # One thread fills the cache, so that no answer waits for it.
+        self._filler = ThreadPoolExecutor(1, "answers")
+        self._filling: dict[str, Future[None]] = {}
 
     def key(self, request: Mapping[str, Any], kinds: Sequence[Kind], epochs: Epochs) -> str:
         """The key of a request's answer at these epochs."""
@@ -70,6 +75,9 @@ class AnswerCache:
 
     def get(self, key: str, now: datetime, trace: Trace) -> list[Recalled] | None:
         """The answer kept under `key`, unless a memory in it has ended since."""
+        filling = self._filling.get(key)
+        if filling is not None:
+            wait([filling], _FILL_TIMEOUT)
         kept = self._ask(trace, lambda: self._cache.get(key))
         if kept is None:
             return None
@@ -85,21 +93,27 @@ class AnswerCache:
             return None
         return found
 
-    def put(self, key: str, found: Sequence[Recalled], kinds: Sequence[Kind], trace: Trace) -> None:
-        """Keeps an answer for the shortest lifetime of its kinds."""
-        value = json.dumps(
-            [
-                {
-                    "memory": memory_to_json(recalled.memory),
-                    "score": recalled.score,
-                    "parts": dict(recalled.parts),
-                }
-                for recalled in found
-            ],
-            ensure_ascii=False,
-        ).encode()
-        seconds = min(self._lifetimes.answers[kind] for kind in kinds).total_seconds()
-        self._ask(trace, lambda: self._cache.put(key, value, seconds))
+    def keep(
+        self,
+        key: str,
+        found: Sequence[Recalled],
+        kinds: Sequence[Kind],
+        still_holds: Callable[[], bool],
+    ) -> None:
+        """Keeps an answer for the shortest lifetime of its kinds; returns at once.
+
+        Args:
+            still_holds: asked once it is stored, so that no write can slip in between; an answer
+                that does not hold any more is erased.
+        """
+
+        def fill() -> None:
+            with contextlib.suppress(SophiaError):
+                self._cache.put(key, _to_json(found), self._lifetime(kinds))
+                if not still_holds():
+                    self._cache.drop(key)
+
+        self._fill(key, fill)
 
     def aggregate(
         self, name: str, epochs: Epochs, compute: Callable[[], dict[str, Any]], trace: Trace
@@ -117,16 +131,13 @@ class AnswerCache:
         self._ask(trace, lambda: self._cache.put(key, value, seconds))
         return figures
 
-    def discard(self, key: str, trace: Trace) -> None:
-        """Erases one answer: a write came in while it was computed."""
-        self._ask(trace, lambda: self._cache.drop(key))
-
     def erase_answers(self) -> int:
         """Erases every answer of the store; returns how many.
 
         Raises:
             TierDown: the cache could not be reached, so that erasure cannot be claimed.
         """
+        wait(list(self._filling.values()), _FILL_TIMEOUT)
         return self._cache.drop(f"{self._prefix}{_ANSWERS}")
 
     def vector(self, model: str, text: str, trace: Trace) -> Vector | None:
@@ -134,15 +145,28 @@ class AnswerCache:
         kept = self._ask(trace, lambda: self._cache.get(self._vector_key(model, text)))
         return None if kept is None else np.frombuffer(kept, "<f4")
 
-    def put_vector(self, model: str, text: str, vector: Vector, trace: Trace) -> None:
-        """Keeps the vector of a question."""
+    def keep_vector(self, model: str, text: str, vector: Vector) -> None:
+        """Keeps the vector of a question; returns at once."""
         key, value = self._vector_key(model, text), vector.astype("<f4").tobytes()
-        seconds = _VECTOR_LIFETIME.total_seconds()
-        self._ask(trace, lambda: self._cache.put(key, value, seconds))
+
+        def fill() -> None:
+            with contextlib.suppress(TierDown):
+                self._cache.put(key, value, _VECTOR_LIFETIME.total_seconds())
+
+        self._fill(key, fill)
 
     def close(self) -> None:
-        """Releases the tier."""
+        """Finishes what is being filled, and releases the tier."""
+        self._filler.shutdown()
         self._cache.close()
+
+    def _fill(self, key: str, fill: Callable[[], None]) -> None:
+        filling = self._filler.submit(fill)
+        self._filling[key] = filling
+        filling.add_done_callback(lambda _: self._filling.pop(key, None))
+
+    def _lifetime(self, kinds: Sequence[Kind]) -> float:
+        return min(self._lifetimes.answers[kind] for kind in kinds).total_seconds()
 
     def _vector_key(self, model: str, text: str) -> str:
         return f"{self._prefix}{_VECTORS}{model}:{hashlib.sha256(text.encode()).hexdigest()}"
@@ -156,3 +180,17 @@ class AnswerCache:
         except TierDown as error:
             trace.degrade(error.message)
             return None
+
+
+def _to_json(found: Sequence[Recalled]) -> bytes:
+    return json.dumps(
+        [
+            {
+                "memory": memory_to_json(recalled.memory),
+                "score": recalled.score,
+                "parts": dict(recalled.parts),
+            }
+            for recalled in found
+        ],
+        ensure_ascii=False,
+    ).encode()

@@ -14,6 +14,7 @@ from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.ranking import rank
 from sophia_cli.memory.trace import Trace
 from sophia_cli.tiers.records import Records
+from sophia_cli.tiers.records.outbox import Epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,7 @@ class Recaller:
             trace.served_by = "records"
             return self._by_words(question, now, trace)
         if not epochs.owing.intersection(question.kinds):
-            self._answers.put(key, found, question.kinds, trace)
-            with trace.tier("records"):
-                moved = self._records.outbox.epochs().values != epochs.values
-            if moved:
-                self._answers.discard(key, trace)
+            self._answers.keep(key, found, question.kinds, lambda: self._still_at(epochs))
         return found
 
     def _search(
@@ -150,6 +147,9 @@ class Recaller:
             Recalled(memory, round(score, 4), {"words": round(score, 4)}) for memory, score in rows
         ]
 
+    def _still_at(self, epochs: Epochs) -> bool:
+        return self._records.outbox.epochs().values == epochs.values
+
     def _question_vector(self, text: str, trace: Trace) -> Vector:
         model = self._embedder.model
         kept = self._answers.vector(model, text, trace)
@@ -157,7 +157,7 @@ class Recaller:
             return kept
         with trace.tier("embedding"):
             vector: Vector = self._embedder.embed([text])[0]
-        self._answers.put_vector(model, text, vector, trace)
+        self._answers.keep_vector(model, text, vector)
         return vector
 
 

@@ -22,7 +22,25 @@ from sophia_cli.tiers.records.rows import COLUMNS, MODEL, bytes_of, memory_of
 
 SUPERSEDES = "supersedes"
 
-_ADD = """
+# Neighbours on both sides of a turn hold its words in their own index entries.
+_NEIGHBOURS = """
+CROSS JOIN LATERAL (
+    (SELECT p.id, p.kind FROM memory p
+      WHERE p.session_key = t.session_key AND p.forgotten_at IS NULL
+        AND (p.turn, p.id) < (t.turn, t.id)
+      ORDER BY p.turn DESC, p.id DESC LIMIT 2)
+    UNION ALL
+    (SELECT p.id, p.kind FROM memory p
+      WHERE p.session_key = t.session_key AND p.forgotten_at IS NULL
+        AND (p.turn, p.id) > (t.turn, t.id)
+      ORDER BY p.turn, p.id LIMIT 2)
+  ) n
+ON CONFLICT (memory_id) DO UPDATE
+   SET change = nextval('outbox_change'), enqueued_at = clock_timestamp()
+RETURNING memory_id, kind, change
+"""
+
+_ADD = f"""
 WITH given AS (
     SELECT * FROM unnest(
         %(id)s::uuid[], %(kind)s::text[], %(content)s::text[], %(hash)s::bytea[],
@@ -57,35 +75,26 @@ WITH given AS (
     SELECT g.event, a.id, %(now)s, 'remembered', g.detail FROM added a JOIN given g USING (id)
 ), owed AS (
     INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM added
-    ON CONFLICT (memory_id) DO NOTHING RETURNING memory_id, change
+    ON CONFLICT (memory_id) DO NOTHING RETURNING memory_id, kind, change
+), around AS (
+    INSERT INTO outbox (memory_id, kind)
+    SELECT DISTINCT n.id, n.kind FROM added t
+    {_NEIGHBOURS}
 ), moved AS (
     UPDATE epoch SET value = value + 1 WHERE kind IN (
         SELECT kind FROM epoch WHERE kind IN (SELECT kind FROM added) ORDER BY kind FOR UPDATE
     )
 )
-SELECT a.id, a.session_key, a.turn, a.kind, o.change FROM added a JOIN owed o ON o.memory_id = a.id
-"""
+SELECT memory_id, kind, change, true FROM owed
+UNION ALL SELECT memory_id, kind, change, false FROM around
+"""  # noqa: S608
 
-# Neighbours on both sides of a turn hold its words in their own index entries.
-_OWE_NEIGHBOURS = """
+_OWE_NEIGHBOURS = f"""
 INSERT INTO outbox (memory_id, kind)
 SELECT DISTINCT n.id, n.kind
   FROM unnest(%(keys)s::text[], %(turns)s::int[], %(ids)s::uuid[]) AS t(session_key, turn, id)
-  CROSS JOIN LATERAL (
-    (SELECT p.id, p.kind FROM memory p
-      WHERE p.session_key = t.session_key AND p.forgotten_at IS NULL
-        AND (p.turn, p.id) < (t.turn, t.id)
-      ORDER BY p.turn DESC, p.id DESC LIMIT 2)
-    UNION ALL
-    (SELECT p.id, p.kind FROM memory p
-      WHERE p.session_key = t.session_key AND p.forgotten_at IS NULL
-        AND (p.turn, p.id) > (t.turn, t.id)
-      ORDER BY p.turn, p.id LIMIT 2)
-  ) n
-ON CONFLICT (memory_id) DO UPDATE
-   SET change = nextval('outbox_change'), enqueued_at = clock_timestamp()
-RETURNING memory_id, kind, change
-"""
+{_NEIGHBOURS}
+"""  # noqa: S608
 
 _OWE = """
 INSERT INTO outbox (memory_id, kind) SELECT id, kind FROM memory WHERE id = ANY(%s)
@@ -94,11 +103,9 @@ ON CONFLICT (memory_id) DO UPDATE
 RETURNING memory_id, kind, change
 """
 
-# What is over no longer stands in the way of being said again.
-_RELEASE = """
-UPDATE memory SET content_hash = NULL WHERE content_hash = ANY(%(hashes)s)
-   AND forgotten_at IS NULL AND (expires_at <= %(now)s OR valid_to <= %(now)s)
-"""
+_RELEASE = "UPDATE memory SET content_hash = NULL WHERE content_hash = ANY(%s)"
+
+_ORDER = "SELECT FROM epoch WHERE kind = ANY(%s) ORDER BY kind FOR UPDATE"
 
 _BY_HASH = """
 SELECT id, content_hash FROM memory WHERE content_hash = ANY(%s) AND forgotten_at IS NULL
@@ -148,37 +155,44 @@ class Memories:
         values = _columns(batch, hashes, ids) | {"now": now}
 
         def work(connection: Connection) -> Written:
-            connection.execute(_RELEASE, {"hashes": hashes, "now": now})
-            added = connection.execute(_ADD, values).fetchall()
-            owed = {row[0]: Owed(row[0], Kind(row[3]), row[4]) for row in added}
-            sessions = [row for row in added if row[1] is not None]
-            if sessions:
-                owed |= _owe_neighbours(connection, sessions)
-            created = {row[0] for row in added}
+            rows = connection.execute(_ADD.encode(), values).fetchall()
+            created = {row[0] for row in rows if row[3]}
             found = dict(zip(hashes, ids, strict=True))
             if len(created) < len(batch):
-                rows = connection.execute(_BY_HASH, [hashes]).fetchall()
-                found = {digest: id_ for id_, digest in rows}
+                twins = connection.execute(_BY_HASH, [hashes]).fetchall()
+                found = {digest: id_ for id_, digest in twins}
             stored = []
             for digest in hashes:
                 id_ = found[digest]
                 stored.append(Stored(id_, id_ in created))
                 created.discard(id_)
-            return Written(stored, list(owed.values()))
+            return Written(stored, list(owed_by_id([row[:3] for row in rows]).values()))
 
-        return self._database.run(work)
+        def in_order(connection: Connection) -> Written:
+            # Writers of a session wait for each other, so that each sees the turns before its own.
+            connection.execute(_ORDER, [sorted({new.kind.value for new in batch})])
+            return work(connection)
+
+        if any(new.draft.session is not None for new in batch):
+            return self._database.run(in_order)
+        return self._database.ask(work)
 
     def known(self, hashes: Sequence[bytes], now: datetime) -> dict[bytes, UUID]:
-        """The live memories with these content hashes, so that none is embedded twice."""
+        """The live memories with these content hashes, so that none is embedded twice.
+
+        One that is over is released: it no longer stands in the way of being said again.
+        """
 
         def work(connection: Connection) -> dict[bytes, UUID]:
             rows = connection.execute(
-                "SELECT content_hash, id FROM memory WHERE content_hash = ANY(%s)"
-                " AND forgotten_at IS NULL AND (expires_at IS NULL OR expires_at > %s)"
-                " AND (valid_to IS NULL OR valid_to > %s)",
-                [list(hashes), now, now],
+                "SELECT content_hash, id, coalesce(least(expires_at, valid_to) <= %s, false)"
+                " FROM memory WHERE content_hash = ANY(%s) AND forgotten_at IS NULL",
+                [now, list(hashes)],
             ).fetchall()
-            return dict(rows)
+            over = [digest for digest, _, ended in rows if ended]
+            if over:
+                connection.execute(_RELEASE, [over])
+            return {digest: id_ for digest, id_, ended in rows if not ended}
 
         return self._database.ask(work)
 

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -106,7 +107,7 @@ class EdgeVectors:
                     [_request(queries[signal], wanted, limit) for signal in SIGNALS]
                 )
             )
-            ids, scores = united(brought, limit)
+            ids, scores = united(brought, limit, attrgetter("int"))
             places = self._places_of(kind, shard, ids)
         return Candidates(
             ids=ids,

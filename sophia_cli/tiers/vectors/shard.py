@@ -132,6 +132,8 @@ def _create(path: Path, dimension: int) -> engine.EdgeShard:
         vectors=dict.fromkeys(DENSE, dense),
         sparse_vectors=dict.fromkeys(SPARSE, sparse),
         wal_enabled=True,
+        # One segment is read by one thread: a pool of them only adds waking up (5.0 ms to 3.0 ms).
+        max_search_threads=1,
     )
     index = engine.UpdateOperation.create_field_index
     with engine_errors(str(path)):

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from sophia_cli.errors import InvalidInput, NotFound, Refused
+from sophia_cli.memory.identity import content_hash
 from sophia_cli.memory.model import KINDS, Draft, Kind, Where
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.memories import NewMemory
@@ -154,7 +155,9 @@ def test_superseding_ends_the_other_and_frees_its_words(records: Records) -> Non
     memory = records.queries.get([old])[old]
     assert memory.valid_to == NOW and not memory.live_at(NOW)
     assert [m.id for m in records.queries.newest(Where(), KINDS, 10, now=NOW)] == [fresh]
-    again = records.memories.add([new("we use Weaviate")], NOW).stored[0]
+    said = new("we use Weaviate")
+    assert records.memories.known([content_hash(said.draft, said.kind)], NOW) == {}
+    again = records.memories.add([said], NOW).stored[0]
     assert again.created and again.id != old
 
 
