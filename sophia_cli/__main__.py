@@ -19,7 +19,7 @@ FOREGROUND = frozenset({"up", "down", "status", "serve", "logs", "config"})
 # Global options that take a value, so that the value is not taken for the command.
 WITH_VALUE = frozenset({"--config", "--profile"})
 
-_ACCEPT_TIMEOUT = 8.0
+_ACCEPT_TIMEOUT = 6.0
 _PAUSE = 0.01
 # One that goes away and one of another version may both be met before one stays.
 _ROUNDS = 5
@@ -39,7 +39,7 @@ def main() -> int:
             return _foreground(arguments)
         return _ask(arguments)
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return _say("interrupted", "what was done before stays", "interrupted", _INTERRUPTED)
 
 
 def for_resident(arguments: list[str]) -> bool:
@@ -226,7 +226,9 @@ def _status(connection: "socket") -> int | None:
     return None
 
 
-def _say(message: str, hint: str) -> int:
+def _say(
+    message: str, hint: str, code: str = "unreachable", exit_status: int = _UNREACHABLE
+) -> int:
     """One line of error, and one of what to do; as JSON where that was asked for."""
     arguments = sys.argv[1:]
     if "--json" in arguments[: arguments.index("--") if "--" in arguments else None]:
@@ -240,7 +242,7 @@ def _say(message: str, hint: str) -> int:
             "data": [],
             "degraded": [],
             "trace": {},
-            "error": {"code": "unreachable", "message": message, "hint": hint},
+            "error": {"code": code, "message": message, "hint": hint},
         }
         stream, text = sys.stdout, json.dumps(envelope)
     else:
@@ -249,8 +251,8 @@ def _say(message: str, hint: str) -> int:
         stream.write(text + "\n")
         stream.flush()
     except OSError:
-        return _UNREACHABLE  # Nobody reads it.
-    return _UNREACHABLE
+        return exit_status  # Nobody reads it.
+    return exit_status
 
 
 if __name__ == "__main__":

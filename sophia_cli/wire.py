@@ -24,7 +24,7 @@ INTERRUPT = b"I"
 
 HEARTBEAT = 2.0
 """Seconds between two signs of life."""
-SILENCE = 20.0
+SILENCE = 10.0
 """Seconds without one after which the client takes the resident process for frozen."""
 
 HEADER_BYTES = 4

@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 
+from sophia_cli.daemon.presence import running
+from sophia_cli.home import Home
+
 SOPHIA = Path(sys.executable).with_name("sophia")
 HANGS_AFTER = 60.0
 
@@ -67,11 +70,9 @@ class Sophia:
         return [memory["content"] for memory in self.data("list", "-n", "1000")]
 
     def resident(self) -> int:
-        """The process id of the resident process, by its own word; 0 when none runs."""
-        for part in json.loads(self("--json", "status").stdout)["data"]:
-            if part["name"] == "resident process":
-                return part["pid"] or 0
-        raise AssertionError("status does not name the resident process")
+        """The process id of the resident process; 0 when none runs."""
+        resident = running(Home(self.home))
+        return resident.pid if resident else 0
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """The variables of a command."""

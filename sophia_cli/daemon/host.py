@@ -14,6 +14,8 @@ from sophia_cli.assembly import OpenService, open_service
 from sophia_cli.config.loading import load
 from sophia_cli.config.model import Config
 from sophia_cli.daemon.upkeep import Upkeep
+from sophia_cli.engines.process import Engine
+from sophia_cli.engines.users import EngineUse
 from sophia_cli.errors import SophiaError, Unreachable
 from sophia_cli.home import Home
 from sophia_cli.memory.service import MemoryService
@@ -27,11 +29,14 @@ class Host:
     """One open service at a time, shared by all commands whose configuration names its tiers.
 
     A command with another configuration waits until those that run have ended; those that come
-    after it wait behind it, whatever theirs is, so that it gets its turn.
+    after it wait behind it, whatever theirs is, so that it gets its turn. The embedded engines run
+    on meanwhile, also one that the present configuration has no use for: until `close`.
     """
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._use = EngineUse(home)
+        self._engines: dict[str, Engine] = {}
         self._turn = threading.Condition()
         self._changing = False
         self._ended = False
@@ -76,11 +81,15 @@ class Host:
                 self._turn.notify_all()
 
     def close(self) -> None:
-        """Closes the service for good; the commands that used it have ended."""
+        """Closes the service for good and stops the engines, unless another process uses them."""
         with self._turn:
             self._ended = True
             self._turn.wait_for(lambda: not self._changing, timeout=_CHANGE_TIMEOUT)
             self._close_service()
+            if self._use.last_user():
+                for engine in self._engines.values():
+                    engine.stop()
+            self._use.release()
 
     def _enter(self, config: Config, check: Callable[[], None]) -> MemoryService:
         fingerprint = config.tiers_fingerprint()
@@ -119,7 +128,9 @@ class Host:
     def _change(self, config: Config, fingerprint: str) -> MemoryService:
         self._close_service()
         log.info("opening", profile=str(config.profile))
+        self._use.acquire()
         self._opened = open_service(config, self._home)
+        self._engines |= {engine.name: engine for engine in self._opened.engines}
         self._fingerprint = fingerprint
         self._upkeep = Upkeep(self._opened, config)
         self._upkeep.start()

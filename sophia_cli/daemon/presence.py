@@ -18,7 +18,7 @@ from sophia_cli.home import Home
 from sophia_cli.locations import resident_lock, resident_socket
 
 _STOP_TIMEOUT = 30.0
-_ANSWER_TIMEOUT = 5.0
+_ANSWER_TIMEOUT = 3.0
 _PATIENCE_WITH_FROZEN = 0.5
 _POLL = 0.02
 

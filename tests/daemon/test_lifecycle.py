@@ -76,10 +76,12 @@ def test_engines_that_a_foreground_command_uses_stay(running: Sophia) -> None:
     wait_until(lambda: processes_of(running.home) == [])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_ends_on_a_signal_and_finishes_its_commands(
-    sophia: Sophia, number: signal.Signals
+    running: Sophia, number: signal.Signals
 ) -> None:
+    sophia = running
+    assert sophia("down").returncode == 0
     server = sophia.start("serve", stdin=subprocess.DEVNULL)
     wait_until(lambda: "resident process  running" in sophia("status").stdout)
     assert sophia.resident() == server.pid

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from sophia_cli.daemon import foreground
+from sophia_cli.daemon.presence import running
 from sophia_cli.engines.users import EngineUse
 from sophia_cli.home import Home
 from tests.conftest import Sophia, temporary_home
@@ -25,53 +25,46 @@ from tests.daemon.conftest import MEMORIES
 Ran = tuple[str, int, Any, str]
 
 AT = ["--at", "2026-03-01T10:00:00Z"]
-SCRIPT: list[list[str]] = [
-    ["remember", MEMORIES[0][0], "--explain", *AT],
-    ["--json", "remember", MEMORIES[0][0], *AT],
-    ["remember", MEMORIES[2][0], "--session", "sales", "--tag", "customer=acme"],
-    ["remember", "  "],
-    ["remember", "x", "--tag", "novalue"],
-    ["remember", "x", "--at", "whenever"],
-    ["remember", "-"],
-    ["--json", "ingest", "notes.md"],
-    ["ingest", "missing.md"],
-    ["recall", "which vector database?"],
-    ["--json", "recall", "which vector database?", "--explain"],
-    ["recall", "who is our champion?", "-v", "--kind", "business"],
-    ["recall", "x", "-n", "-1"],
-    ["recall", "x", "--no-such-option"],
-    ["--json", "recall", "x", "--kind", "poetry"],
-    ["similar", "fast filtering", "-n", "2"],
-    ["ask", "What did we decide about the vector database?"],
-    ["--json", "ask", "Remember this: the freeze ends on Monday"],
-    ["list"],
-    ["--json", "list", "--kind", "business"],
-    ["show", "ID"],
-    ["--json", "show", "00000000-0000-7000-8000-000000000000"],
-    ["update", "ID", "--tag", "team=platform"],
-    ["--json", "history", "ID"],
-    ["stats", "--json"],
-    ["reindex"],
-    ["export"],
-    ["forget", "--query", "the freeze"],
-    ["forget", "--query", "the freeze", "--dry-run", "--json"],
-    ["forget", "ID"],
-    ["show", "ID"],
-    ["no-such-command"],
+# With a star: it uses the vectors, which beside a resident process are borrowed.
+SCRIPT: list[tuple[str, list[str]]] = [
+    ("*", ["remember", MEMORIES[0][0], "--explain", *AT]),
+    ("*", ["--json", "remember", MEMORIES[2][0], "--session", "sales", "--tag", "customer=acme"]),
+    ("", ["remember", "x", "--at", "whenever"]),
+    ("", ["--json", "remember", "-"]),
+    ("*", ["--json", "ingest", "notes.md"]),
+    ("", ["ingest", "missing.md"]),
+    ("*", ["recall", "who is our champion?", "-v", "--kind", "business"]),
+    ("*", ["--json", "recall", "which vector database?", "--explain"]),
+    ("", ["recall", "x", "--no-such-option"]),
+    ("", ["--json", "recall", "x", "--kind", "poetry"]),
+    ("*", ["similar", "fast filtering", "-n", "2"]),
+    ("*", ["--json", "ask", "What did we decide about the vector database?"]),
+    ("", ["list"]),
+    ("", ["--json", "list", "--kind", "business"]),
+    ("*", ["update", "ID", "--tag", "team=platform"]),
+    ("", ["--json", "history", "ID"]),
+    ("", ["link", "ID", "relates", "ID"]),
+    ("*", ["stats", "--json"]),
+    ("*", ["reindex", "--json"]),
+    ("", ["export"]),
+    ("", ["import", "export.jsonl", "--json"]),
+    ("*", ["forget", "ID"]),
+    ("", ["show", "ID"]),
+    ("", ["no-such-command"]),
 ]
 
 
 @pytest.fixture(scope="module")
 def by_the_resident_process(tmp_path_factory: pytest.TempPathFactory) -> list[Ran]:
     with temporary_home() as home:
-        return levelled(Sophia(home), [], tmp_path_factory.mktemp("daemon"))
+        return levelled(Sophia(home), "", tmp_path_factory.mktemp("daemon"))
 
 
 def test_beside_the_resident_process(
     by_the_resident_process: list[Ran], sophia: Sophia, tmp_path: Path
 ) -> None:
     assert sophia("up").returncode == 0
-    compare(by_the_resident_process, levelled(sophia, ["--no-daemon"], tmp_path))
+    compare(by_the_resident_process, levelled(sophia, "borrowing", tmp_path))
 
 
 def test_in_the_foreground_alone(
@@ -80,8 +73,8 @@ def test_in_the_foreground_alone(
     # The engines are kept running only to save their starts.
     home = Home(sophia.home)
     with EngineUse(home):
-        compare(by_the_resident_process, levelled(sophia, ["--no-daemon"], tmp_path))
-    assert foreground.running(home) is None
+        compare(by_the_resident_process, levelled(sophia, "alone", tmp_path))
+    assert running(home) is None
 
 
 def compare(expected: list[Ran], ran: list[Ran]) -> None:
@@ -89,14 +82,22 @@ def compare(expected: list[Ran], ran: list[Ran]) -> None:
         assert one == other
 
 
-def levelled(sophia: Sophia, way: list[str], directory: Path) -> list[Ran]:
-    """The script's exit codes and outputs, with what differs by nature taken out."""
+def levelled(sophia: Sophia, way: str, directory: Path) -> list[Ran]:
+    """The script's exit codes and outputs, with what differs by nature taken out.
+
+    Args:
+        way: which commands run in the foreground: none, those `borrowing` vectors, or all.
+    """
     (directory / "notes.md").write_text("# Retries\n\nThe client retries three times.\n")
     level = leveller(sophia.home, directory)
     first = ""
     ran: list[Ran] = []
-    for line in SCRIPT:
-        ended = sophia(*way, *(first if word == "ID" else word for word in line), cwd=directory)
+    for vectors, line in SCRIPT:
+        foreground = way == "alone" or (way == "borrowing" and vectors)
+        words = [first if word == "ID" else word for word in line]
+        ended = sophia(*(["--no-daemon"] if foreground else []), *words, cwd=directory)
+        if line == ["export"]:
+            (directory / "export.jsonl").write_text(ended.stdout)
         if not first:
             first = re.findall(_ID, ended.stdout)[0]
         out: Any = level(ended.stdout)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from sophia_cli.locations import resident_socket
 from tests.conftest import Sophia, processes_of, wait_until
+from tests.daemon.conftest import MEMORIES
 
 
 def residents_of(home: Path) -> list[int]:
@@ -36,14 +36,14 @@ def test_a_killed_process_and_its_stale_socket_are_replaced(running: Sophia) -> 
     os.kill(dead, signal.SIGKILL)
     wait_until(lambda: running.resident() == 0)
     assert Path(resident_socket(str(running.home))).is_socket()
-    assert running.contents() == ["the first memory of this home"]
+    assert MEMORIES[0][0] in running.contents()
     assert running.resident() not in (0, dead)
 
 
 def test_a_socket_that_somebody_removed_comes_back(running: Sophia) -> None:
     before = running.resident()
     Path(resident_socket(str(running.home))).unlink()
-    assert running.contents() == ["the first memory of this home"]
+    assert MEMORIES[0][0] in running.contents()
     assert running.resident() not in (0, before)
 
 
@@ -59,20 +59,10 @@ def test_modules_in_the_working_directory_are_not_imported(sophia: Sophia, tmp_p
     for name in ("json", "socket", "numpy", "structlog"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from here')\n")
     assert sophia("remember", "x", cwd=tmp_path).returncode == 0
-    assert sophia.resident()
-
-
-def test_the_resident_process_keeps_no_directory_busy(sophia: Sophia, tmp_path: Path) -> None:
-    assert sophia("remember", "x", cwd=tmp_path).returncode == 0
-    assert Path(f"/proc/{sophia.resident()}/cwd").readlink() == Path("/")
+    assert Path(f"/proc/{sophia.resident()}/cwd").readlink() == Path("/")  # nor is it kept busy
 
 
 def test_a_foreground_command_starts_none(sophia: Sophia) -> None:
     assert sophia("--no-daemon", "remember", "x").returncode == 0
     assert sophia.resident() == 0
     assert processes_of(sophia.home) == []
-
-
-def test_starting_is_said_on_a_terminal_only(sophia: Sophia) -> None:
-    ended = sophia("remember", "x", stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert ended.stderr == ""

@@ -18,8 +18,10 @@ WAYS = [[], ["--no-daemon"]]
 RECALL = 'recall "which vector database?" --session alpha'
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("closing", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("way", "closing"),
+    [([], "<&-"), ([], ">&-"), ([], "2>&-"), *((way, "<&- >&- 2>&-") for way in WAYS)],
+)
 def test_closed_streams_are_empty_ones(served: Sophia, way: list[str], closing: str) -> None:
     line = f'"$0" {" ".join(way)} {RECALL} {closing}'
     ended = shell(served, line)
@@ -71,8 +73,7 @@ def test_text_is_read_from_a_terminal(served: Sophia) -> None:
     os.close(theirs)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("width", [40, 120])
+@pytest.mark.parametrize(("way", "width"), [([], 40), ([], 120), (WAYS[1], 40)])
 def test_a_terminal_gets_colour_and_its_own_width(
     served: Sophia, way: list[str], width: int
 ) -> None:
@@ -85,17 +86,15 @@ def test_a_terminal_gets_colour_and_its_own_width(
     assert longest > width - 15
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_pipe_gets_no_escapes(served: Sophia, way: list[str]) -> None:
-    assert "\x1b" not in served(*way, "recall", "an offer").stdout
+def test_a_pipe_gets_no_escapes(served: Sophia) -> None:
+    assert "\x1b" not in served("recall", "an offer").stdout
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("off", [["--no-color"], "NO_COLOR"])
-def test_colour_can_be_switched_off(served: Sophia, way: list[str], off: list[str] | str) -> None:
-    variables = {"NO_COLOR": "1"} if isinstance(off, str) else {}
-    options = off if isinstance(off, list) else []
-    said = on_terminal(served, [*way, *options, "recall", "an offer"], 80, variables)
+@pytest.mark.parametrize(("options", "variables"), [(["--no-color"], {}), ([], {"NO_COLOR": "1"})])
+def test_colour_can_be_switched_off(
+    served: Sophia, options: list[str], variables: dict[str, str]
+) -> None:
+    said = on_terminal(served, [*options, "recall", "an offer"], 80, variables)
     assert not {"30", "31", "32", "33", "34", "35", "36", "37"} & set(codes(said))
 
 
