@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from tests.conftest import Sophia, wait_until
 from tests.daemon.conftest import threads_of
 
 
-def waiting_command(sophia: Sophia) -> subprocess.Popen[str]:
+def waiting_command(sophia: Sophia, *options: str) -> subprocess.Popen[str]:
     """A command that the resident process runs, and that waits for its standard input."""
     pid = sophia.resident()
     before = threads_of(pid)
-    client = sophia.start("remember", "-")
+    client = sophia.start(*options, "remember", "-")
     wait_until(lambda: threads_of(pid) > before)
+    time.sleep(0.5)  # The thread is there before the client has handed over its streams.
     return client
 
 
@@ -47,11 +49,8 @@ def test_killed_in_the_middle_of_a_command(running: Sophia) -> None:
 
 
 def test_killed_in_the_middle_is_said_in_json_where_asked(running: Sophia) -> None:
-    pid = running.resident()
-    before = threads_of(pid)
-    client = running.start("--json", "remember", "-")
-    wait_until(lambda: threads_of(pid) > before)
-    os.kill(pid, signal.SIGKILL)
+    client = waiting_command(running, "--json")
+    os.kill(running.resident(), signal.SIGKILL)
     out, error = client.communicate(timeout=10)
     assert client.returncode == 4
     assert error == ""
