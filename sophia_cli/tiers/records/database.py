@@ -17,6 +17,10 @@ T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _PAUSE = 0.05
+# The same few statements run again and again, each with an index of its own. They are planned once
+# a connection, since planning takes as long as running them; and never as a scan of the whole
+# table, which a plan that was made while it was small would stay with.
+_PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 # Also while the server starts, stops or recovers: none of these says anything about our statement.
 _PASSING = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 
@@ -114,7 +118,7 @@ class Database:
                         "connect_timeout": max(2, int(self._timeout)),
                         "application_name": "sophia",
                         "options": f"-c statement_timeout={int(self._timeout * 1000)}"
-                        " -c timezone=UTC",
+                        f" -c timezone=UTC {_PLANS}",
                     },
                     open=True,
                 )
