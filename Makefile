@@ -11,6 +11,8 @@ SOPHIA := SOPHIA_HOME=$(DEMO) $(BIN)/sophia
 
 $(VENV)/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
+	# Older ones write a console script that imports `re`: a fifth of a warm command.
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=26,<27'
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
