@@ -26,6 +26,7 @@ from sophia_cli.memory.ports import Embedder, HotCache, Vectors
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.tiers.records import Records
 
+_FLUSHED = "flushed"
 # A transaction may commit a little after the time that it wrote into `updated_at`.
 _REPLAY_MARGIN = timedelta(minutes=10)
 
@@ -132,9 +133,11 @@ def _vectors(
     dimension = records.models.current().dimension or embedder.dimension
     section = config.vectors
     if config.vector_engine == "edge":
-        from sophia_cli.tiers.vectors.edge import EdgeVectors
+        from sophia_cli.tiers.vectors.edge import EdgeVectors, is_current
 
-        return EdgeVectors(home.vectors, dimension), home.vectors / "flushed"
+        if not is_current(home.vectors):
+            (home.vectors / _FLUSHED).unlink(missing_ok=True)  # so that all of it is owed again
+        return EdgeVectors(home.vectors, dimension), home.vectors / _FLUSHED
     from sophia_cli.tiers.vectors.server import ServerVectors
 
     return (

@@ -57,8 +57,10 @@ def serve(home: Home, *, foreground: bool = False) -> ExitStatus:
 def _serve(home: Home) -> None:
     from sophia_cli.daemon.log import configure
     from sophia_cli.daemon.server import Server
+    from sophia_cli.heap import return_large_blocks
 
     configure()
+    return_large_blocks()
     path = Path(resident_socket(str(home.root)))
     server = Server(_listen(path), home)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

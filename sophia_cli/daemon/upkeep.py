@@ -11,9 +11,10 @@ from sophia_cli.assembly import OpenService
 from sophia_cli.config.model import Config
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import SophiaError
+from sophia_cli.heap import return_freed_memory
 from sophia_cli.memory.trace import Trace
 
-_FLUSH_EVERY = 30.0
+_FLUSH_EVERY = 10.0
 _LONGEST_PAUSE = 30.0
 log = structlog.get_logger()
 
@@ -36,6 +37,7 @@ class Upkeep(threading.Thread):
                 self._work()
                 if time.monotonic() - flushed > _FLUSH_EVERY:
                     self._opened.checkpoint()
+                    return_freed_memory()
                     flushed = time.monotonic()
                 pause = self._pause
             except SophiaError as error:

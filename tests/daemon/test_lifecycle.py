@@ -159,3 +159,16 @@ def test_a_broken_configuration_is_said_and_harms_nobody_else(served: Sophia) ->
     ended = served("list", env={"SOPHIA_HOT_CACHE__ENABLE": "false"})
     assert ended.returncode == 2
     assert "SOPHIA_HOT_CACHE__ENABLE" in ended.stderr
+
+
+def test_an_index_that_an_older_version_laid_out_is_built_anew(sophia: Sophia) -> None:
+    assert sophia("remember", "We chose Qdrant.", "--user", "ana").returncode == 0
+    assert sophia("down").returncode == 0
+    (sophia.home / "vectors" / "layout").write_text("1\n")
+
+    def answered() -> bool:
+        found = sophia.data("recall", "what did we choose?", "--user", "ana")
+        return [each["content"] for each in found] == ["We chose Qdrant."]
+
+    wait_until(answered)
+    assert sophia.data("stats")[0]["vectors"]["points"] == {"coding": 1, "business": 0}

@@ -20,9 +20,17 @@ from uuid import UUID
 import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, TierDown
+from sophia_cli.heap import page_out
 from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
 from sophia_cli.tiers.vectors import lock
-from sophia_cli.tiers.vectors.schema import PLACE, check_entries, check_vector, encodable, place
+from sophia_cli.tiers.vectors.schema import (
+    LAYOUT,
+    PLACE,
+    check_entries,
+    check_vector,
+    encodable,
+    place,
+)
 from sophia_cli.tiers.vectors.shard import (
     WORDS,
     check_space,
@@ -40,6 +48,7 @@ _PAGE = 1000
 # Sessions and turns kept in memory, about 200 bytes each; reading one costs 3 us.
 _MOST_PLACES = 50_000
 _RESERVE = 64 << 20
+_LAYOUT_NOTE = "layout"
 
 Place = tuple[str | None, int | None]
 
@@ -175,6 +184,7 @@ class EdgeVectors:
             for kind, shard in self._shards.items():
                 with engine_errors(str(self._directory / kind)):
                     shard.flush()
+                _forget_log(self._directory / kind)
 
     def close(self) -> None:
         """Flushes, closes the shards and lets go of the directory; a second call does nothing."""
@@ -219,13 +229,19 @@ class EdgeVectors:
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._directory.chmod(0o700)
                 self._held = lock.take(self._directory / "lock", self._lock_wait)
+                if not is_current(self._directory):
+                    for kind in Kind:
+                        drop_shard(self._directory / kind)
+                    (self._directory / _LAYOUT_NOTE).write_text(f"{LAYOUT}\n")
 
     def _open(self, path: Path) -> engine.EdgeShard:
         try:
             check_space(self._directory, self._reserve)  # loading replays what was not flushed
         except OutOfSpace as error:
             raise TierDown("vectors", error.message, error.hint) from error
-        return open_shard(path, self._dimension)
+        shard = open_shard(path, self._dimension)
+        _forget_log(path)
+        return shard
 
     def _places_of(self, kind: Kind, shard: engine.EdgeShard, ids: Sequence[UUID]) -> list[Place]:
         known = self._places[kind]
@@ -241,6 +257,22 @@ class EdgeVectors:
             known.update(read)
             places = [found or read[id_] for id_, found in zip(ids, places, strict=True)]
         return cast("list[Place]", places)
+
+
+def is_current(directory: Path) -> bool:
+    """Whether what lies in the directory is laid out as this version does it.
+
+    What another version left there is dropped at the first call: the records hold all of it.
+    """
+    try:
+        return (directory / _LAYOUT_NOTE).read_text().strip() == str(LAYOUT)
+    except OSError:
+        return False
+
+
+def _forget_log(path: Path) -> None:
+    """Takes a shard's log out of memory: up to 32 MB that are read at the next load only."""
+    page_out(path / "wal")
 
 
 def _request(query: engine.Query, wanted: engine.Filter | None, limit: int) -> engine.QueryRequest:

@@ -27,6 +27,9 @@ BM25_B = 0.75
 BM25_LANGUAGE = "english"
 """Chooses the stop words and the Snowball stemmer."""
 
+LAYOUT = 2
+"""Grows with every change of what the engine in process stores: an older one is built anew."""
+
 KEYWORDS: tuple[str, ...] = ("user", "agent", "session", "tags")
 """Payload fields with a keyword index."""
 
@@ -38,6 +41,14 @@ TIME = "at"
 
 PLACE: tuple[str, ...] = ("session", "turn")
 """The payload fields that come back with a candidate."""
+
+
+SCOPE = "scope"
+"""The payload field of the engine in process that holds all of `KEYWORDS`, as `field=value`.
+
+There every keyword index costs 4 MB, however small, and its share of every write; a server, where
+an index is cheap and a tenant has a meaning, keeps the fields apart.
+"""
 
 
 def payload(entry: IndexEntry) -> dict[str, Any]:
@@ -52,6 +63,13 @@ def payload(entry: IndexEntry) -> dict[str, Any]:
         "tags": list(entry.tags) or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def scope(entry: IndexEntry) -> list[str]:
+    """What an entry can be found by, as `SCOPE` holds it: `["user=ana", "tags=team=platform"]`."""
+    single = (("user", entry.user), ("agent", entry.agent), ("session", entry.session))
+    named = [f"{name}={value}" for name, value in single if value is not None]
+    return named + [f"tags={tag}" for tag in entry.tags]
 
 
 def encodable(text: str) -> str:

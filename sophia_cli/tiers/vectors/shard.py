@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import qdrant_edge as engine
 
@@ -22,12 +23,14 @@ from sophia_cli.tiers.vectors.schema import (
     BM25_K1,
     BM25_LANGUAGE,
     DENSE,
-    KEYWORDS,
+    PLACE,
+    SCOPE,
     SPARSE,
     TIME,
     encodable,
     matches,
     payload,
+    scope,
     span,
 )
 
@@ -140,8 +143,7 @@ def _create(path: Path, dimension: int) -> engine.EdgeShard:
         shutil.rmtree(coming, ignore_errors=True)
         coming.mkdir(mode=0o700)
         shard = engine.EdgeShard.create(str(coming), config)
-        for field in KEYWORDS:
-            shard.update(index(field, engine.PayloadSchemaType.Keyword))
+        shard.update(index(SCOPE, engine.PayloadSchemaType.Keyword))
         shard.update(index(TIME, engine.PayloadSchemaType.Float))
         shard.flush()
         shard.close()
@@ -172,14 +174,19 @@ def point(entry: IndexEntry) -> engine.Point:
             "bm25": WORDS["bm25"].embed_document(encodable(entry.text)),
             "bm25_context": WORDS["bm25_context"].embed_document(encodable(entry.context_text)),
         },
-        payload(entry),
+        _payload(entry),
     )
+
+
+def _payload(entry: IndexEntry) -> dict[str, Any]:
+    kept = {name: value for name, value in payload(entry).items() if name in (*PLACE, TIME)}
+    return kept | {SCOPE: scope(entry)}
 
 
 def condition(where: Where) -> engine.Filter | None:
     """A filter as the engine takes it; None when everything is wanted."""
     must: list[engine.FieldCondition] = [
-        engine.FieldCondition(key=name, match=engine.MatchValue(value=value))
+        engine.FieldCondition(key=SCOPE, match=engine.MatchValue(value=f"{name}={value}"))
         for name, value in matches(where)
     ]
     start, end = span(where)

@@ -156,7 +156,7 @@ def test_another_models_store_is_refused_and_can_be_reset(tmp_path: Path) -> Non
         "segments/*/payload_storage/config.json",
         # The engine panics at these two.
         "segments/*/vector_storage-dense/deleted/status.dat",
-        "segments/*/payload_index/*-user-null/is_null/status.dat",
+        "segments/*/payload_index/*-scope-null/is_null/status.dat",
     ],
 )
 def test_a_broken_store_says_how_to_mend_it(tmp_path: Path, pattern: str) -> None:
@@ -190,7 +190,7 @@ def test_what_a_crash_left_of_a_new_collection_is_no_obstacle(tmp_path: Path) ->
         assert vectors.count(CODING) == 0
     finally:
         vectors.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"coding", "lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"coding", "layout", "lock"}
 
 
 def test_nothing_is_written_into_the_last_of_the_disk(tmp_path: Path) -> None:
