@@ -19,10 +19,11 @@ $(VENV)/installed: pyproject.toml requirements.lock
 
 run: $(VENV)/installed  ## Installs, starts a memory, fills it with this project's docs, recalls
 	$(SOPHIA) up
-	$(SOPHIA) ingest README.md docs
+	$(SOPHIA) ingest docs
 	$(SOPHIA) remember "We chose Qdrant over Weaviate for the memory cluster because of filtering speed"
-	$(SOPHIA) recall "which vector database did we pick?" -n 3 --verbose
 	$(SOPHIA) recall "which vector database did we pick?" -n 1 --verbose
+	$(SOPHIA) recall "what happens when the disk fills up?" -n 1 --verbose
+	$(SOPHIA) recall "what happens when the disk fills up?" -n 1 --verbose
 	$(SOPHIA) stats
 	$(SOPHIA) down
 	@echo

@@ -86,3 +86,7 @@ class TierDown(Unreachable):
     def __init__(self, tier: str, message: str, hint: str = "") -> None:
         super().__init__(f"{tier}: {message}", hint)
         self.tier = tier
+
+
+class TextRefused(TierDown):
+    """The embedder answers and will not take one of these texts; the others may fare better."""

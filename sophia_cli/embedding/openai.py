@@ -19,7 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_bef
 from tenacity.wait import wait_random_exponential
 
 from sophia_cli.embedding.unit import unit
-from sophia_cli.errors import ConfigurationError, Refused, TierDown
+from sophia_cli.errors import ConfigurationError, Refused, TextRefused, TierDown
 
 _CONNECT_SECONDS = 3.0
 # A batch of 32 vectors of 4096 numbers is some 3 MB of JSON.
@@ -88,7 +88,8 @@ class OpenAIEmbedder:
         """Returns float32, (len(texts), dimension), L2-normalised, in the order of `texts`.
 
         Raises:
-            TierDown: the endpoint cannot be reached, refuses, or answers what is no embedding.
+            TierDown: the endpoint cannot be reached, refuses, or answers what is no embedding;
+                `TextRefused` where one of the texts may be the cause.
             Refused: its vectors have another length than expected.
         """
         if not texts:
@@ -164,7 +165,10 @@ class OpenAIEmbedder:
             raise _Passing(cause, _retry_after(response))
         if response.is_redirect:
             raise self._down(f"{cause}; redirects are not followed", _CHECK_URL)
-        raise self._down(cause, _HINTS.get(status, "its own log says more"))
+        hint = _HINTS.get(status, "its own log says more")
+        if status in _OF_THE_TEXT:
+            raise TextRefused("embedding", f"{self._host}: {cause}", hint)
+        raise self._down(cause, hint)
 
     def _vectors(self, answer: Any, count: int) -> NDArray[np.float32]:
         """The vectors of an answer in the order of the texts: float32, (count, dim), as given."""
@@ -190,6 +194,7 @@ class OpenAIEmbedder:
 
 
 _CHECK_URL = "check embedding.url"
+_OF_THE_TEXT = (400, 413, 422)
 _HINTS = {
     400: "a text may be too long for the model: let the server truncate",
     401: "check embedding.api_key_file",

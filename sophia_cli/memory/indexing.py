@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import OutOfSpace, Refused, TierDown
+from sophia_cli.errors import OutOfSpace, Refused, TextRefused, TierDown
 from sophia_cli.memory.model import KINDS, IndexEntry, Kind, Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.words import embedded_text, indexed_context, indexed_text
@@ -71,12 +71,11 @@ class Indexer:
             outbox.failed([entry.memory_id for entry in owed], error.message)
             raise
         outbox.acknowledge(done)
-        if len(done) < len(owed):
-            waiting = TierDown(
-                "embedding", f"{len(owed) - len(done)} memories wait for their vectors"
-            )
-            self.last_error = waiting.message
-            raise waiting
+        if waiting := {entry.memory_id for entry in owed} - {entry.memory_id for entry in done}:
+            left = TierDown("embedding", f"{len(waiting)} memories wait for their vectors")
+            self.last_error = left.message
+            outbox.failed(list(waiting), left.message)
+            raise left
         self.last_error = None
 
     def _write(self, owed: Sequence[Owed]) -> list[Owed]:
@@ -123,12 +122,24 @@ class Indexer:
             try:
                 model, dimension = self._embedder.model, self._embedder.dimension
                 self._records.models.adopt(model, dimension)
-                vectors = self._embedder.embed([embedded_text(memory) for memory in lacking])
+                embedded = self._embedded(lacking)
             except (TierDown, Refused):
                 return made  # Down, or of another model than the store: they stay owed.
-            self._records.models.put(model, dimension, lacking, list(vectors))
-            made.update(zip((memory.id for memory in lacking), vectors, strict=True))
+            self._records.models.put(
+                model, dimension, [memory for memory, _ in embedded], [v for _, v in embedded]
+            )
+            made.update((memory.id, vector) for memory, vector in embedded)
         return made
+
+    def _embedded(self, memories: Sequence[Memory]) -> list[tuple[Memory, Vector]]:
+        """Memories with their vectors; one by one when the embedder will not take one of them."""
+        try:
+            vectors = self._embedder.embed([embedded_text(memory) for memory in memories])
+            return list(zip(memories, vectors, strict=True))
+        except TextRefused:
+            if len(memories) == 1:
+                return []
+            return [pair for memory in memories for pair in self._embedded([memory])]
 
 
 def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector]) -> IndexEntry:

@@ -20,6 +20,7 @@ from sophia_cli.home import Home
 from tests.commands.console import Console
 
 DIMENSION = 24
+UNWANTED = "too long for this model"
 
 
 class _Endpoint(BaseHTTPRequestHandler):
@@ -28,6 +29,9 @@ class _Endpoint(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+        if any(UNWANTED in text for text in texts):
+            self.send_error(400)
+            return
         data = [{"index": place, "embedding": _vector(text)} for place, text in enumerate(texts)]
         answer = json.dumps({"data": data, "model": body["model"]}).encode()
         self.send_response(200)
@@ -124,5 +128,29 @@ def test_what_another_model_would_have_to_embed_stays_owed(
             opened.service.indexer.drain(everything=True)
         owed = opened.service.records.outbox.owed(10)
         assert [entry.memory_id for entry in owed] == [id_]
+    finally:
+        opened.close()
+
+
+def test_a_text_that_the_embedder_refuses_holds_up_no_other(
+    console: Console, endpoint: dict[str, str]
+) -> None:
+    home = Home(console.home.root.parent / "refused-text")
+    opened = _open(home, endpoint)
+    try:
+        user = Console(opened.service, home, console.cwd, variables=endpoint)
+        lines = [f"note {number} about the ferry" for number in range(20)]
+        (console.cwd / "notes.jsonl").write_text(
+            "".join(json.dumps({"content": each}) + "\n" for each in [UNWANTED, *lines])
+        )
+        ended = user("ingest", "notes.jsonl")
+        assert ended.status is ExitStatus.OK
+        assert "1 memories wait for their vectors" in ended.err
+        assert len(user.data("similar", "note 7 about the ferry", "-n", "100")) == len(lines)
+        [left] = opened.service.records.outbox.owed(100)
+        memory = opened.service.get(left.memory_id)
+        assert memory.content == UNWANTED
+        assert user.remember("what comes later is indexed all the same")
+        assert len(user.data("similar", "what comes later", "-n", "100")) == len(lines) + 1
     finally:
         opened.close()

@@ -94,12 +94,15 @@ class Outbox:
         return self._database.ask(work)
 
     def owed(self, limit: int, *, older_than: timedelta = timedelta(0)) -> list[Owed]:
-        """Entries that have waited at least so long, oldest first."""
+        """Entries that have waited at least so long: the least tried first, then the oldest.
+
+        So what cannot be done, such as a text that the embedder will not take, holds up nothing.
+        """
 
         def work(connection: Connection) -> list[Owed]:
             rows = connection.execute(
                 "SELECT memory_id, kind, change FROM outbox"
-                " WHERE enqueued_at <= clock_timestamp() - %s ORDER BY change LIMIT %s",
+                " WHERE enqueued_at <= clock_timestamp() - %s ORDER BY attempts, change LIMIT %s",
                 [older_than, limit],
             ).fetchall()
             return list(owed_by_id(rows).values())
