@@ -1,0 +1,1 @@
+"""What a question says: who it names, when it means, what it asks for."""
