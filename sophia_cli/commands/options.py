@@ -45,6 +45,10 @@ UntilOption = Annotated[str | None, typer.Option(help="Said before this time.", 
 LimitOption = Annotated[
     int | None, typer.Option("-n", "--limit", help="How many at most.", metavar="N")
 ]
+NowOption = Annotated[
+    str | None,
+    typer.Option("--now", help="What `last week` is relative to, if not today.", metavar="TIME"),
+]
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Show why.")]
 
 

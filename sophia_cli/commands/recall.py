@@ -11,6 +11,7 @@ from sophia_cli.commands.options import (
     ExplainOption,
     KindOption,
     LimitOption,
+    NowOption,
     SessionOption,
     SinceOption,
     TagOption,
@@ -18,6 +19,7 @@ from sophia_cli.commands.options import (
     UserOption,
     kinds_of,
     limit_of,
+    moment_of,
     text_of,
     where_of,
 )
@@ -40,6 +42,7 @@ def command(
     tag: TagOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    now: NowOption = None,
     explain: ExplainOption = False,
 ) -> Outcome:
     """Bring back the best memories for a question, by meaning and by words.
@@ -49,7 +52,8 @@ def command(
       sophia recall "which vector database did we pick?"
       sophia recall "who is our champion at Acme?" --kind business -n 3
       sophia recall "what broke?" --since 2026-11-01 --tag team=platform
-      sophia recall "deploy steps" --json --explain
+      sophia recall "what did Ann decide last week?" --explain
+      sophia recall "deploy steps" --json
     """
     invocation = Invocation.of(context)
     question = Question(
@@ -57,6 +61,7 @@ def command(
         kinds_of(kind),
         where_of(invocation, user, agent, session, tag, since, until),
         limit_of(limit, invocation.config.recall.limit),
+        asked_at=None if now is None else moment_of(invocation, "--now", now),
     )
     return answer(invocation, question, explain=explain)
 
@@ -67,6 +72,8 @@ def answer(invocation: Invocation, question: Question, *, explain: bool) -> Outc
     candidates = invocation.config.recall.candidates
     with invocation.service() as service:
         found = service.recall(question, candidates, invocation.now, trace)
+    if explain:
+        trace.notes["says"] = trace.says
     return Outcome(
         recalled_json(found, explain),
         lambda terminal: show_recalled(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sophia_cli.memory.answers import Recalled
@@ -37,6 +37,8 @@ def show_recalled(
         if explain:
             parts = sorted(recalled.parts.items(), key=lambda part: -abs(part[1]))
             terminal.line("   " + " · ".join(f"{name} {part:+.2f}" for name, part in parts))
+    if explain and trace.says:
+        terminal.note(f"the question says: {said(trace.says)}")
     if explain or verbose:
         terminal.note(served(trace))
 
@@ -49,6 +51,21 @@ def facts(memory: Memory) -> str:
         known.append(f"{memory.session}#{memory.turn}")
     known.extend(f"{key}={value}" for key, value in memory.tags.items())
     return " · ".join(part for part in known if part)
+
+
+def said(says: Mapping[str, Any]) -> str:
+    """What a question was understood to say, in one line."""
+    parts = [", ".join(says.get("people", ()))]
+    if guessed := says.get("perhaps_people"):
+        parts.append(f"perhaps {', '.join(guessed)}")
+    for span in says.get("times", ()):
+        bounds = f"{(span['from'] or '')[:10]}..{(span['until'] or '')[:10]}"
+        parts.append(f"{span['phrase']!r} {bounds}{' of any year' if span['any_year'] else ''}")
+    parts += [f"wants {wanted}" for wanted in says.get("wants", ())]
+    if kind := says.get("kind"):
+        parts.append(f"about {kind}")
+    parts += [f"embedded as {one_line(text)!r}" for text in says.get("embedded", ())]
+    return " · ".join(part for part in parts if part)
 
 
 def served(trace: Trace) -> str:

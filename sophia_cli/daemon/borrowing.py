@@ -28,8 +28,9 @@ from sophia_cli.daemon.presence import running
 from sophia_cli.errors import SophiaError, TierDown
 from sophia_cli.home import Home
 from sophia_cli.locations import resident_socket
-from sophia_cli.memory.model import Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.model import FACTS, SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
 from sophia_cli.memory.ports import Vectors
+from sophia_cli.memory.shape import Shape
 
 _TIMEOUT = 30.0
 _START_TIMEOUT = 10.0
@@ -61,13 +62,12 @@ class BorrowedVectors:
         found = self._call(
             "candidates", kind, _vector_to_json(dense), text, _where_to_json(where), limit
         )
-        ids, scores, sessions, turns, population = found
-        shape = (len(ids), -1) if ids else (0, 4)
+        ids, scores, facts, speakers, population = found
         return Candidates(
             [UUID(id_) for id_ in ids],
-            _vector_from_json(scores).reshape(shape),
-            sessions,
-            turns,
+            _vector_from_json(scores).reshape(len(ids), len(SIGNALS)),
+            np.frombuffer(base64.b64decode(facts), FACTS),
+            speakers,
             population,
         )
 
@@ -201,8 +201,8 @@ def _candidates(
     return [
         [str(id_) for id_ in found.ids],
         _vector_to_json(found.scores),
-        list(found.sessions),
-        list(found.turns),
+        base64.b64encode(found.facts.tobytes()).decode(),
+        list(found.speakers),
         found.population,
     ]
 
@@ -271,5 +271,7 @@ def _entry_from_json(record: dict[str, Any]) -> IndexEntry:
             "dense": _vector_from_json(record["dense"]),
             "context": _vector_from_json(record["context"]),
             "tags": tuple(record["tags"]),
+            "around": {int(place): text for place, text in record["around"].items()},
+            "shape": Shape(*record["shape"]),
         }
     )

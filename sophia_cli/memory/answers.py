@@ -82,34 +82,39 @@ class AnswerCache:
         if kept is None:
             return None
         try:
+            answer = json.loads(kept)
             found = [
                 Recalled(memory_from_json(record["memory"]), record["score"], record["parts"])
-                for record in json.loads(kept)
+                for record in answer["found"]
             ]
+            says = dict(answer["says"])
         except (ValueError, KeyError, TypeError):
             trace.degrade("hot_cache: an unreadable answer was passed over")
             return None
         if not all(recalled.memory.live_at(now) for recalled in found):
             return None
+        trace.says = says
         return found
 
     def keep(
         self,
         key: str,
         found: Sequence[Recalled],
+        says: Mapping[str, Any],
         kinds: Sequence[Kind],
         still_holds: Callable[[], bool],
     ) -> None:
         """Keeps an answer for the shortest lifetime of its kinds; returns at once.
 
         Args:
+            says: what the question was understood to say.
             still_holds: asked once it is stored, so that no write can slip in between; an answer
                 that does not hold any more is erased.
         """
 
         def fill() -> None:
             with contextlib.suppress(SophiaError):
-                self._cache.put(key, _to_json(found), self._lifetime(kinds))
+                self._cache.put(key, _to_json(found, says), self._lifetime(kinds))
                 if not still_holds():
                     self._cache.drop(key)
 
@@ -182,15 +187,13 @@ class AnswerCache:
             return None
 
 
-def _to_json(found: Sequence[Recalled]) -> bytes:
-    return json.dumps(
-        [
-            {
-                "memory": memory_to_json(recalled.memory),
-                "score": recalled.score,
-                "parts": dict(recalled.parts),
-            }
-            for recalled in found
-        ],
-        ensure_ascii=False,
-    ).encode()
+def _to_json(found: Sequence[Recalled], says: Mapping[str, Any]) -> bytes:
+    rows = [
+        {
+            "memory": memory_to_json(recalled.memory),
+            "score": recalled.score,
+            "parts": dict(recalled.parts),
+        }
+        for recalled in found
+    ]
+    return json.dumps({"says": dict(says), "found": rows}, ensure_ascii=False).encode()

@@ -15,15 +15,12 @@ import numpy as np
 
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import OutOfSpace, Refused, TextRefused, TierDown
-from sophia_cli.memory.model import KINDS, IndexEntry, Kind, Memory, Vector
+from sophia_cli.memory.model import KINDS, NEARNESS, IndexEntry, Kind, Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
-from sophia_cli.memory.words import embedded_text, indexed_context, indexed_text
+from sophia_cli.memory.shape import shape_of
+from sophia_cli.memory.words import embedded_text, indexed_text
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.outbox import Owed, Truth
-
-NEIGHBOUR_WEIGHT = 0.6
-"""How much of the turns before and after goes into a turn's `context` vector: it costs no
-embedding and finds answers whose words stand in the turn next to them."""
 
 _BATCH = 256
 # A write applies its own entries at once; the background takes those that somebody left behind.
@@ -144,12 +141,10 @@ class Indexer:
 
 def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector]) -> IndexEntry:
     around = truth.around.get(memory.id, {})
-    neighbours = {place: truth.turns[id_].memory for place, id_ in around.items()}
     context = vector.astype(np.float32, copy=True)
-    for place in (-1, 1):
-        beside = made.get(around[place]) if place in around else None
-        if beside is not None:
-            context += NEIGHBOUR_WEIGHT * beside
+    for place, id_ in around.items():
+        if id_ in made:
+            context += NEARNESS[place] * made[id_]
     context /= max(float(np.linalg.norm(context)), 1e-12)
     return IndexEntry(
         id=memory.id,
@@ -157,7 +152,7 @@ def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector
         dense=vector,
         context=context,
         text=indexed_text(memory),
-        context_text=indexed_context(memory, neighbours),
+        around={place: indexed_text(truth.turns[id_].memory) for place, id_ in around.items()},
         user=memory.user,
         agent=memory.agent,
         session=memory.session,
@@ -165,4 +160,5 @@ def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector
         speaker=memory.speaker,
         at=(memory.said_at or memory.created_at).timestamp(),
         tags=tuple(f"{key}={value}" for key, value in memory.tags.items()),
+        shape=shape_of(memory.content),
     )

@@ -16,6 +16,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from sophia_cli.memory.shape import Shape
+
 Vector = NDArray[np.float32]
 """float32, (dim,), L2-normalised unless said otherwise."""
 
@@ -99,6 +101,15 @@ class Where:
     until: datetime | None = None
 
 
+NEARNESS: Mapping[int, float] = MappingProxyType({-2: 0.3, -1: 0.6, 1: 0.3, 2: 0.15})
+"""How much the turns around a turn count in its `context` and `bm25_context`, by their place.
+
+What comes before counts more than what follows: an answer stands after its question. Chosen on the
+LoCoMo development set, where the optimum is flat: `bm25_context` alone finds 72.2 / 79.6 % of the
+evidence in its first 5 / 10 turns, 64.8 / 75.1 % when two turns on each side count in full.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
     """What the vectors hold of a memory: derived from the records, never the other way round.
@@ -107,9 +118,10 @@ class IndexEntry:
         dense: the vector of the memory's own text, float32, (dim,), L2-normalised.
         context: the same mixed with its neighbours in the session, float32, (dim,), normalised.
         text: the words BM25 sees: content, speaker and date.
-        context_text: the same with the neighbouring turns' words.
+        around: the same of the neighbouring turns, by their place: -2, -1, 1, 2.
         at: when it was said, else stored; seconds since the epoch.
         tags: each as `key=value`.
+        shape: what its content is like.
     """
 
     id: UUID
@@ -117,7 +129,7 @@ class IndexEntry:
     dense: Vector
     context: Vector
     text: str
-    context_text: str
+    around: Mapping[int, str]
     user: str | None
     agent: str | None
     session: str | None
@@ -125,10 +137,22 @@ class IndexEntry:
     speaker: str | None
     at: float
     tags: tuple[str, ...]
+    shape: Shape
 
 
 SIGNALS: tuple[str, ...] = ("dense", "context", "bm25", "bm25_context")
 """The scores every candidate gets from the vectors, in the order of the columns of `scores`."""
+
+FACTS = np.dtype(
+    [
+        ("thread", np.int32),  # which conversation, -1 for none
+        ("turn", np.int32),  # its place there, -1 for none
+        ("speaker", np.int32),  # index into the speakers' names, -1 for none
+        ("at", np.float64),  # when it was said, else stored; seconds since the epoch
+        *((name, np.uint16) for name in Shape._fields),
+    ]
+)
+"""What ranking knows of a candidate besides its scores: one row each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +162,13 @@ class Candidates:
     Attributes:
         ids: n memory ids.
         scores: float32, (n, len(SIGNALS)); 0 where a signal has nothing in common with the query.
-        sessions: the session of each, None without one.
-        turns: the place in the session of each, None without one.
+        facts: `FACTS`, (n,). Threads are told apart within one collection only.
+        speakers: the names that `facts["speaker"]` points to; may hold more than occur.
         population: memories in the collection they come from.
     """
 
     ids: Sequence[UUID]
     scores: NDArray[np.float32]
-    sessions: Sequence[str | None]
-    turns: Sequence[int | None]
+    facts: NDArray[np.void]
+    speakers: Sequence[str]
     population: int

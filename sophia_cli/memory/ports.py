@@ -50,7 +50,7 @@ class Vectors(Protocol):
 
         A signal that did not bring a candidate gives it the lowest score that it brought.
         `dense` searches the vectors `dense` and `context`; `text` is scored by BM25 (k1 1.2,
-        English stop words and stemmer) over `text` and `context_text`.
+        English stop words and stemmer) over `text`, and over it together with `around`.
         """
 
     def nearest(

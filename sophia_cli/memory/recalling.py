@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sophia_cli.errors import TierDown
 from sophia_cli.memory.answers import AnswerCache, Recalled
-from sophia_cli.memory.model import KINDS, Kind, Vector, Where
+from sophia_cli.memory.model import Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
-from sophia_cli.memory.ranking import rank
+from sophia_cli.memory.ranking import NAMES, Weights, checked, shipped
+from sophia_cli.memory.searching import Question, Searcher
 from sophia_cli.memory.trace import Trace
+from sophia_cli.memory.understanding.question import Understanding, speaks_of_time
 from sophia_cli.tiers.records import Records
+from sophia_cli.tiers.records.feedback import StoredWeights
 from sophia_cli.tiers.records.outbox import Epochs
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked: the text, which kinds and scope, and how many memories are wanted."""
-
-    text: str
-    kinds: Sequence[Kind] = KINDS
-    where: Where = field(default_factory=Where)
-    limit: int = 10
-    by_meaning: bool = False
+__all__ = ["Question", "Recaller"]
 
 
 class Recaller:
-    """Answers questions. `candidates` is how many each signal brings."""
+    """Answers questions: from the cache, by search, or by the records' words alone."""
 
     def __init__(
         self,
@@ -39,9 +33,15 @@ class Recaller:
         answers: AnswerCache,
     ) -> None:
         self._records = records
-        self._vectors = vectors
-        self._embedder = embedder
         self._answers = answers
+        self.searcher = Searcher(records, vectors, embedder, answers)
+        self._fixed: Weights | None = None
+        self._weights = shipped()
+        self._weights_id: int | None = None
+
+    def use(self, weights: Weights | None) -> None:
+        """Ranks by these weights, whatever the store names; None: by the store's again."""
+        self._fixed = weights
 
     def recall(
         self, question: Question, candidates: int, now: datetime, trace: Trace
@@ -56,13 +56,15 @@ class Recaller:
         """
         with trace.tier("records"):
             epochs = self._records.outbox.epochs()
-        key = self._answers.key(_request(question, candidates), question.kinds, epochs)
+        weights = self._weights_of(epochs, trace)
+        request = _request(question, candidates, now, weights)
+        key = self._answers.key(request, question.kinds, epochs)
         kept = self._answers.get(key, now, trace)
         if kept is not None:
             trace.served_by = "hot_cache"
             return kept
         try:
-            found = self._search(question, candidates, now, trace)
+            found = self._search(question, candidates, now, weights, trace)
             trace.served_by = "vectors"
         except TierDown as error:
             if error.tier == "records":
@@ -71,72 +73,88 @@ class Recaller:
             trace.served_by = "records"
             return self._by_words(question, now, trace)
         if not epochs.owing.intersection(question.kinds):
-            self._answers.keep(key, found, question.kinds, lambda: self._still_at(epochs))
+            self._answers.keep(
+                key, found, trace.says, question.kinds, lambda: self._still_at(epochs)
+            )
         return found
 
+    def _weights_of(self, epochs: Epochs, trace: Trace) -> Weights:
+        """The weights that the store names: read again when it names others."""
+        if self._fixed is not None:
+            return self._fixed
+        if epochs.weights != self._weights_id:
+            stored = self._records.feedback.weights()
+            try:
+                self._weights = shipped() if stored is None else stored_weights(stored)
+            except ValueError as error:
+                trace.degrade(f"{error}: ranked by the weights that ship with sophia")
+                return shipped()
+            self._weights_id = epochs.weights
+        return self._weights
+
     def _search(
-        self, question: Question, candidates: int, now: datetime, trace: Trace
+        self, question: Question, candidates: int, now: datetime, weights: Weights, trace: Trace
     ) -> list[Recalled]:
-        vector = self._question_vector(question.text, trace)
+        said = self.searcher.understood(question, now, trace)
+        vector = self.searcher.vector_of(said, trace)
         limit = max(candidates, question.limit)
         while True:
             if question.by_meaning:
                 found, exhausted = self._nearest(question, vector, limit, now, trace)
             else:
-                found, exhausted = self._fused(question, vector, limit, now, trace)
+                found, exhausted = self._fused(question, said, vector, limit, now, weights, trace)
             if len(found) >= question.limit or exhausted:
                 return found[: question.limit]
             # What the records no longer hold as live is left out; look further down the list.
             limit *= 4
 
     def _fused(
-        self, question: Question, vector: Vector, limit: int, now: datetime, trace: Trace
+        self,
+        question: Question,
+        said: Understanding,
+        vector: Vector,
+        limit: int,
+        now: datetime,
+        weights: Weights,
+        trace: Trace,
     ) -> tuple[list[Recalled], bool]:
-        with trace.tier("vectors"):
-            brought = [
-                self._vectors.candidates(kind, vector, question.text, question.where, limit)
-                for kind in question.kinds
-            ]
-        with trace.tier("ranking"):
-            ranked = rank(brought)
+        ranked = self.searcher.ranked(question, said, vector, limit, weights, trace)
         # Some more than asked for, in case a few have ended since they were indexed.
         wanted = ranked.ids[: question.limit + 10]
-        with trace.tier("records"):
-            memories = self._records.queries.get(wanted)
-        found = []
-        for place, id_ in enumerate(wanted):
-            memory = memories.get(id_)
-            if memory is not None and memory.live_at(now):
-                parts = zip(ranked.signals, ranked.parts[place].tolist(), strict=True)
-                found.append(
-                    Recalled(
-                        memory,
-                        round(float(ranked.scores[place]), 4),
-                        {name: round(part, 4) for name, part in parts},
-                    )
-                )
-        exhausted = len(wanted) == len(ranked.ids) or limit > 50 * question.limit
-        return found, exhausted
+        live = self._live(wanted, now, trace)
+        found = [
+            Recalled(
+                live[id_],
+                round(float(ranked.scores[place]), 4),
+                {
+                    name: round(part, 4)
+                    for name, part in zip(NAMES, ranked.parts[place].tolist(), strict=True)
+                    if part
+                },
+            )
+            for place, id_ in enumerate(wanted)
+            if id_ in live
+        ]
+        return found, len(wanted) == len(ranked.ids) or limit > 50 * question.limit
 
     def _nearest(
         self, question: Question, vector: Vector, limit: int, now: datetime, trace: Trace
     ) -> tuple[list[Recalled], bool]:
-        with trace.tier("vectors"):
-            nearest = [
-                pair
-                for kind in question.kinds
-                for pair in self._vectors.nearest(kind, vector, question.where, limit)
-            ]
-        nearest.sort(key=lambda pair: -pair[1])
+        nearest = self.searcher.nearest(question, vector, limit, trace)
         wanted = dict(nearest[: question.limit + 10])
-        with trace.tier("records"):
-            memories = self._records.queries.get(list(wanted))
+        live = self._live(list(wanted), now, trace)
         found = [
-            Recalled(memories[id_], round(score, 4), {"dense": round(score, 4)})
+            Recalled(live[id_], round(score, 4), {"dense": round(score, 4)})
             for id_, score in wanted.items()
-            if id_ in memories and memories[id_].live_at(now)
+            if id_ in live
         ]
         return found, len(wanted) == len(nearest) or limit > 50 * question.limit
+
+    def _live(self, ids: Sequence[UUID], now: datetime, trace: Trace) -> dict[UUID, Memory]:
+        """Those memories that the records still hold as live."""
+        with trace.tier("records"):
+            memories = self._records.queries.get(ids)
+        return {id_: memory for id_, memory in memories.items() if memory.live_at(now)}
 
     def _by_words(self, question: Question, now: datetime, trace: Trace) -> list[Recalled]:
         with trace.tier("records"):
@@ -150,20 +168,22 @@ class Recaller:
     def _still_at(self, epochs: Epochs) -> bool:
         return self._records.outbox.epochs().values == epochs.values
 
-    def _question_vector(self, text: str, trace: Trace) -> Vector:
-        model = self._embedder.model
-        kept = self._answers.vector(model, text, trace)
-        if kept is not None:
-            return kept
-        with trace.tier("embedding"):
-            vector: Vector = self._embedder.embed([text])[0]
-        self._answers.keep_vector(model, text, vector)
-        return vector
+
+def stored_weights(stored: StoredWeights) -> Weights:
+    """Weights as the records hold them.
+
+    Raises:
+        ValueError: another version of sophia fitted them on signals that this one does not have.
+    """
+    return checked(f"fitted-{stored.id}", stored.weights, stored.provenance)
 
 
-def _request(question: Question, candidates: int) -> dict[str, Any]:
+def _request(
+    question: Question, candidates: int, now: datetime, weights: Weights
+) -> dict[str, Any]:
     """Everything that an answer depends on, besides the store itself."""
     where = question.where
+    asked_at = question.asked_at or now
     return {
         "text": question.text,
         "kinds": [kind.value for kind in question.kinds],
@@ -172,4 +192,6 @@ def _request(question: Question, candidates: int) -> dict[str, Any]:
         "limit": question.limit,
         "by_meaning": question.by_meaning,
         "candidates": candidates,
+        "weights": weights.digest,
+        "asked_on": asked_at.date().isoformat() if speaks_of_time(question.text) else None,
     }

@@ -75,13 +75,13 @@ class MemoryService:
         self.indexer = Indexer(records, vectors, embedder)
         self.meters = Meters()
         self.started_at = utc_now()
-        self._recaller = Recaller(records, vectors, embedder, self.answers)
+        self.recaller = Recaller(records, vectors, embedder, self.answers)
         self._model_lock = threading.Lock()
         self._model_checked = False
 
     def warm_up(self) -> None:
         """Uses every tier once, so that the first question does not pay for what loads lazily."""
-        self._recaller.recall(Question("warm up"), 1, utc_now(), Trace())
+        self.recaller.recall(Question("warm up"), 1, utc_now(), Trace())
 
     def remember(self, drafts: Sequence[Draft], now: datetime, trace: Trace) -> list[Remembered]:
         """Stores memories; acknowledged once row, audit event and outbox entry have committed.
@@ -138,7 +138,7 @@ class MemoryService:
                 self._check_model()
             except TierDown as error:
                 trace.degrade(error.message)
-            found = self._recaller.recall(question, candidates, now, trace)
+            found = self.recaller.recall(question, candidates, now, trace)
             if self.indexer.last_error is not None:
                 trace.degrade(f"{self.indexer.last_error}: what was just stored may be missing")
             return found

@@ -17,12 +17,14 @@ class Trace:
         served_by: the tier the answer came from.
         tiers: milliseconds spent in each tier, in the order they were first asked.
         degraded: one line for each thing that could not be done as it should, with the cause.
+        says: what the question was understood to say.
         notes: facts worth knowing of this answer, e.g. the epoch it belongs to.
     """
 
     served_by: str | None = None
     tiers: dict[str, float] = field(default_factory=dict)
     degraded: list[str] = field(default_factory=list)
+    says: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 
     @contextmanager

@@ -20,8 +20,14 @@ _NEEDED = {
     "memory": ("id", "kind", "content", "created_at", "updated_at", "valid_from"),
     "event": ("id", "memory_id", "at", "action"),
     "link": ("source", "relation", "target", "created_at"),
+    "feedback": ("memory_id", "query", "at"),
 }
-_IDS = {"memory": ("id",), "event": ("id", "memory_id"), "link": ("source", "target")}
+_IDS = {
+    "memory": ("id",),
+    "event": ("id", "memory_id"),
+    "link": ("source", "target"),
+    "feedback": ("memory_id",),
+}
 _MOMENTS = ("at", "said_at", "valid_from", "valid_to", "created_at", "updated_at")
 
 
@@ -35,7 +41,7 @@ class Imported:
 
 
 def export_lines(service: MemoryService) -> Iterator[str]:
-    """Every memory, audit event and link as a line of JSON."""
+    """Every memory, audit event, link and mark as a line of JSON."""
     for record in service.records.portable.export():
         yield json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 
@@ -97,6 +103,10 @@ def _checked(record: Any) -> dict[str, Any]:
         record["version"] = record.get("version") or 1
     if type_ == "event":
         record["detail"] = record.get("detail") or {}
+    if type_ == "feedback":
+        record["scope"] = record.get("scope") or {}
+        if not isinstance(record.get("fits"), bool):
+            raise ValueError("feedback: fits is neither true nor false")
     return record
 
 
@@ -121,8 +131,10 @@ def _store(
                 service.index(service.records.outbox.owe(ids), trace)
         elif type_ == "event":
             result.new[type_] += portable.import_events(batch)
-        else:
+        elif type_ == "link":
             result.new[type_] += portable.import_links(batch)
+        else:
+            result.new[type_] += portable.import_feedback(batch)
     except SophiaError:
         raise
     except ValueError as error:

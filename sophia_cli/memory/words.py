@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from sophia_cli.memory.model import Draft, Memory
@@ -20,14 +19,6 @@ def indexed_text(memory: Memory) -> str:
         if memory.said_at
         else (embedded_text(memory))
     )
-
-
-def indexed_context(memory: Memory, around: Mapping[int, Memory]) -> str:
-    """The words of a turn together with those of its neighbours, in the order they were said."""
-    turns = [around[place] for place in sorted(around) if place < 0]
-    turns.append(memory)
-    turns.extend(around[place] for place in sorted(around) if place > 0)
-    return "\n".join(embedded_text(turn) for turn in turns)
 
 
 def _date(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from datetime import datetime
 
 from sophia_cli.errors import InvalidInput
 from sophia_cli.memory.model import Draft
+from sophia_cli.memory.moments import parse_moment
 from sophia_cli.reading.chat_line import Beginning, Style, beginning
 from sophia_cli.reading.chunk import CHUNK, packed
 from sophia_cli.reading.front_matter import MOST_LINES, FrontMatter, parse_front_matter
@@ -18,8 +20,9 @@ from sophia_cli.reading.source import Line, Source
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_BULLET = re.compile(r"[ \t]*(?:[-*+]|[0-9]{1,3}[.)])[ \t]+")
+_BULLET = re.compile(r"\A[ \t]*(?:[-*+]|[0-9]{1,3}[.)])[ \t]+")
 _LONGEST_HEADING = 200
+_DAY = re.compile(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 # A section without a heading inside is put out in parts, so that no more than this is held.
 _LONGEST_SECTION = 50 * CHUNK
 
@@ -29,10 +32,12 @@ def read_markdown(source: Source, now: datetime) -> Iterator[Item]:
 
     Paragraphs, lists and code fences stay whole up to the length of a chunk, and small neighbours
     of one section share one. Where most lines of a section begin with a name (`Ann: ...`), each is
-    a draft with its speaker. Front matter gives the title, author, date and tags.
+    a draft with its speaker and its place in the session, which has the file's name. Front matter
+    gives the title, author, date and tags; without a date there, a day such as 2024-05-01 in a
+    heading above or in the file's name is taken.
     """
     lines = source.lines()
-    page = _Page(source)
+    page = _Page(source, now)
     for line in _after_front_matter(page, lines, now):
         if line.fault is not None:
             yield from page.end_section()
@@ -72,6 +77,7 @@ class _Page:
     """Where the reading of one file stands: the headings above, the blocks of this section."""
 
     source: Source
+    now: datetime
     front: FrontMatter = field(default_factory=FrontMatter)
     note: BadLine | None = None
     path: list[tuple[int, str]] = field(default_factory=list)
@@ -80,6 +86,7 @@ class _Page:
     fence: str = ""
     first: int = 1
     held: int = 0
+    turns: int = 0
     said: bool = True  # whether the last heading stands in a draft already
 
     def take(self, line: Line) -> tuple[int, str] | None:
@@ -133,7 +140,8 @@ class _Page:
         turns = _turns(blocks)
         if turns:
             for turn in turns:
-                yield self._draft(path, turn.text, turn.speaker)
+                yield self._draft(path, turn.text, turn.speaker, self.turns)
+                self.turns += 1
         else:
             for chunk in packed(blocks, max(CHUNK - len(path) - 1, CHUNK // 2)):
                 if chunk.strip():
@@ -155,11 +163,23 @@ class _Page:
             titles.insert(0, self.front.title)
         return " > ".join(titles)
 
-    def _draft(self, path: str, text: str, speaker: str | None = None) -> Item:
+    def _day(self) -> datetime | None:
+        """The day that the nearest heading or the file's name gives."""
+        for title in (*(title for _, title in reversed(self.path)), self.source.stem):
+            if found := _DAY.search(title):
+                with contextlib.suppress(InvalidInput):
+                    return parse_moment(found[0], self.now)
+        return None
+
+    def _draft(
+        self, path: str, text: str, speaker: str | None = None, turn: int | None = None
+    ) -> Item:
         draft = Draft(
             f"{path}\n{text}" if path else text,
+            session=None if turn is None else self.source.stem or "notes",
+            turn=turn,
             speaker=speaker or self.front.author,
-            said_at=self.front.date,
+            said_at=self.front.date or self._day(),
             tags={**self.front.tags, "source": self.source.tag},
         )
         return taken(self.source.shown, self.first, draft)

@@ -185,3 +185,41 @@ def test_a_question_that_cannot_be_asked(
         ended = console(command, *arguments)
         assert ended.status is ExitStatus.USAGE
         assert said in ended.err.replace("the text is empty", "the question is empty")
+
+
+def test_what_the_question_says_is_shown(console: Console, user: str) -> None:
+    scope = ("--user", user, "--kind", "business")
+    painted = console.remember(
+        "I painted the harbour", "--speaker", "Ann", "--at", "2026-05-07", *scope
+    )
+    console.remember("I painted the church", "--speaker", "Ann", "--at", "2026-02-03", *scope)
+    console.remember("I painted a dog", "--speaker", "Bo", "--at", "2026-05-08", *scope)
+    question = ("recall", "What did Ann paint last month?", *scope, "--now", "2026-06-20")
+    for _ in range(2):  # the second time from the cache
+        answer = console.ok("--json", *question, "--explain").envelope
+        assert answer["data"][0]["id"] == painted
+        assert {"speaker", "date"} <= set(answer["data"][0]["explain"])
+        says = answer["trace"]["says"]
+        assert says["people"] == ["ann"]
+        assert [span["phrase"] for span in says["times"]] == ["last month"]
+        assert says["times"][0]["from"].startswith("2026-05-01")
+    shown = console.ok(*question, "--explain").err
+    assert "the question says: ann · 'last month' 2026-05-01..2026-06-01" in shown
+    assert "says" not in console.ok("--json", *question).envelope["trace"]
+
+
+def test_the_time_of_asking_makes_another_answer(console: Console, user: str) -> None:
+    scope = ("--user", user, "--kind", "business")
+    may = console.remember("lunch with the board", "--at", "2026-05-07", *scope)
+    june = console.remember("lunch with the team", "--at", "2026-06-27", *scope)
+    for number in range(8):
+        console.remember(f"call number {number}", "--at", "2026-01-01", *scope)
+    question = ("recall", "lunch last month", *scope, "--now")
+    assert _ids(console, *question, "2026-06-28")[0] == may
+    assert _ids(console, *question, "2026-07-20")[0] == june
+
+
+def test_a_time_of_asking_that_is_none(console: Console) -> None:
+    failed = console("recall", "lunch", "--now", "someday")
+    assert failed.status == ExitStatus.USAGE
+    assert "--now" in failed.err

@@ -24,6 +24,9 @@ def _fill(console: Console) -> None:
     console.ok("forget", console.remember("the code is 4711"))
 
 
+_TYPES = ("memory", "event", "link", "feedback")
+
+
 def _records(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
@@ -40,12 +43,12 @@ def test_an_export_goes_into_an_empty_store_and_comes_out_equal(empty: Console) 
     with opened_console() as other:
         imported = other.data("import", str(path))[0]
         types = [record["type"] for record in _records(text)]
-        assert imported["new"] == {name: types.count(name) for name in ("memory", "event", "link")}
+        assert imported["new"] == {name: types.count(name) for name in _TYPES}
         assert imported["bad"] == []
         assert other.ok("export").out == text
 
         again = other.data("import", "-", stdin=text.encode())[0]
-        assert again["new"] == {"memory": 0, "event": 0, "link": 0}
+        assert again["new"] == dict.fromkeys(_TYPES, 0)
         assert again["read"] == len(types)
         assert other.ok("export").out == text
 

@@ -84,6 +84,29 @@ def test_notes_of_a_meeting_keep_who_said_what(read: Read) -> None:
     ]
 
 
+def test_notes_of_a_meeting_keep_the_place_and_the_day(read: Read) -> None:
+    text = (
+        "# Standup 2024-05-01\nAnn: I fixed the login\n\n**Bo:** I deploy it\n"
+        "# Standup 2024-05-02\nAnn: done\nBo: thanks\n\n# Todo\nBuy tea\n"
+    )
+    found = drafts(read(text, "2024-04-30-team.md"))
+    assert [(each.speaker, each.session, each.turn) for each in found] == [
+        ("Ann", "2024-04-30-team", 0),
+        ("Bo", "2024-04-30-team", 1),
+        ("Ann", "2024-04-30-team", 2),
+        ("Bo", "2024-04-30-team", 3),
+        (None, None, None),
+    ]
+    days = ["2024-05-01", "2024-05-01", "2024-05-02", "2024-05-02", "2024-04-30"]
+    assert [each.said_at for each in found] == [moment(day) for day in days]
+
+
+@pytest.mark.parametrize("name", ["2024-13-45.md", "v1.2024-05-012.md", "notes.md"])
+def test_no_day_is_made_up(read: Read, name: str) -> None:
+    [draft] = drafts(read("Buy tea", name))
+    assert draft.said_at is None
+
+
 def test_paragraphs_of_a_text_are_merged_up_to_a_chunk(read: Read) -> None:
     paragraph = " ".join(["word"] * 100)
     text = "\n\n".join([paragraph] * 5)

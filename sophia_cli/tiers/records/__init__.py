@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sophia_cli.tiers.records.database import Database
+from sophia_cli.tiers.records.feedback import Feedback
 from sophia_cli.tiers.records.memories import Memories
 from sophia_cli.tiers.records.migrate import migrate
 from sophia_cli.tiers.records.models import Models
@@ -33,6 +34,7 @@ class Records:
         self.memories = Memories(self.database)
         self.queries = Queries(self.database)
         self.outbox = Outbox(self.database)
+        self.feedback = Feedback(self.database)
         self.models = Models(self.database)
         self.portable = Portable(self.database)
 

@@ -281,6 +281,7 @@ class Memories:
             connection.execute(
                 "DELETE FROM memory_link WHERE source = ANY(%s) OR target = ANY(%s)", [gone, gone]
             )
+            connection.execute("DELETE FROM feedback WHERE memory_id = ANY(%s)", [gone])
             connection.execute("SET LOCAL sophia.erasing = 'on'")
             connection.execute(
                 "UPDATE memory_event SET detail = '{}' WHERE memory_id = ANY(%s)", [gone]

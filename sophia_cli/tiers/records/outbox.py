@@ -66,10 +66,14 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Epochs:
-    """The epoch of each kind, and whether its index owes anything."""
+    """The epoch of each kind, whether its index owes anything, and which weights rank.
+
+    `weights` is the id of weights that were fitted here; None for those that ship with sophia.
+    """
 
     values: Mapping[Kind, int]
     owing: frozenset[Kind]
+    weights: int | None = None
 
 
 class Outbox:
@@ -83,12 +87,13 @@ class Outbox:
 
         def work(connection: Connection) -> Epochs:
             rows = connection.execute(
-                "SELECT kind, value, EXISTS (SELECT FROM outbox o WHERE o.kind = epoch.kind)"
-                " FROM epoch"
+                "SELECT kind, value, EXISTS (SELECT FROM outbox o WHERE o.kind = epoch.kind),"
+                " (SELECT weights_id FROM store) FROM epoch"
             ).fetchall()
             return Epochs(
-                {Kind(kind): value for kind, value, _ in rows},
-                frozenset(Kind(kind) for kind, _, owes in rows if owes),
+                {Kind(kind): value for kind, value, *_ in rows},
+                frozenset(Kind(kind) for kind, _, owes, _ in rows if owes),
+                rows[0][3],
             )
 
         return self._database.ask(work)

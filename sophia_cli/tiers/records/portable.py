@@ -21,9 +21,20 @@ _FIELDS = {
     ),
     "event": ("id", "memory_id", "at", "action", "detail"),
     "link": ("source", "relation", "target", "created_at"),
+    "feedback": ("memory_id", "query", "scope", "fits", "at"),
 }
-_TABLE = {"memory": "memory", "event": "memory_event", "link": "memory_link"}
-_ORDER = {"memory": "id", "event": "memory_id, at, id", "link": "source, relation, target"}
+_TABLE = {
+    "memory": "memory",
+    "event": "memory_event",
+    "link": "memory_link",
+    "feedback": "feedback",
+}
+_ORDER = {
+    "memory": "id",
+    "event": "memory_id, at, id",
+    "link": "source, relation, target",
+    "feedback": "memory_id, query, scope",
+}
 
 
 class Portable:
@@ -33,7 +44,7 @@ class Portable:
         self._database = database
 
     def export(self, page: int = 1000) -> Iterator[dict[str, Any]]:
-        """Every record as a JSON object, `type` first: memories, then events, then links.
+        """Every record as a JSON object, `type` first: memories, events, links, feedback.
 
         Read page by page by key, so that a long export holds no transaction open.
         """
@@ -111,6 +122,11 @@ class Portable:
             " AND EXISTS (SELECT FROM memory WHERE id = target)"
         )
         return self._add("link", records, both)
+
+    def import_feedback(self, records: Sequence[Mapping[str, Any]]) -> int:
+        """Stores marks on memories that are here; how many were new."""
+        here = "WHERE EXISTS (SELECT FROM memory WHERE id = memory_id)"
+        return self._add("feedback", records, here)
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Which ids are here already, so that an import does not embed them again."""

@@ -135,6 +135,25 @@ class Queries:
 
         return self._database.ask(work)
 
+    def people(self, words: Sequence[str], where: Where, kinds: Sequence[Kind]) -> list[str]:
+        """Those of `words`, lower case, that are first names of speakers in the scope."""
+        if not words:
+            return []
+        scope = Where(user=where.user, agent=where.agent, session=where.session)
+        condition, values = conditions(scope, kinds, None)
+
+        def work(connection: Connection) -> list[str]:
+            rows = connection.execute(
+                "SELECT word FROM unnest(%(words)s::text[]) WITH ORDINALITY AS w(word, place)"  # noqa: S608
+                " WHERE EXISTS (SELECT FROM memory m"
+                "  WHERE lower(split_part(m.speaker, ' ', 1)) = w.word AND m.speaker IS NOT NULL"
+                f"   AND {condition}) ORDER BY place",
+                values | {"words": list(words)},
+            ).fetchall()
+            return [row[0] for row in rows]
+
+        return self._database.ask(work)
+
     def history(self, id_: UUID) -> list[Event]:
         """The audit trail of a memory, oldest first."""
 

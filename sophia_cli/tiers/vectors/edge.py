@@ -17,40 +17,38 @@ from pathlib import Path
 from typing import cast
 from uuid import UUID
 
+import numpy as np
 import qdrant_edge as engine
+from numpy.typing import NDArray
 
 from sophia_cli.errors import OutOfSpace, TierDown
 from sophia_cli.heap import page_out
 from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
-from sophia_cli.tiers.vectors import lock
+from sophia_cli.tiers.vectors import lock, sparse
+from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.schema import (
+    FACT_FIELDS,
     LAYOUT,
-    PLACE,
+    SPARSE,
     check_entries,
     check_vector,
-    encodable,
-    place,
 )
 from sophia_cli.tiers.vectors.shard import (
-    WORDS,
     check_space,
     condition,
     drop_shard,
     engine_errors,
     open_shard,
     point,
+    request,
 )
 from sophia_cli.tiers.vectors.union import united
 
 # Points a call: about 10 ms, after which other threads get their turn.
 _BATCH = 64
 _PAGE = 1000
-# Sessions and turns kept in memory, about 200 bytes each; reading one costs 3 us.
-_MOST_PLACES = 50_000
 _RESERVE = 64 << 20
 _LAYOUT_NOTE = "layout"
-
-Place = tuple[str | None, int | None]
 
 
 class EdgeVectors:
@@ -80,7 +78,7 @@ class EdgeVectors:
         self._held: int | None = None
         self._closed = False
         self._shards: dict[Kind, engine.EdgeShard] = {}
-        self._places: dict[Kind, dict[UUID, Place]] = {kind: {} for kind in Kind}
+        self._facts = {kind: FactsTable() for kind in Kind}
 
     def upsert(self, kind: Kind, entries: Sequence[IndexEntry]) -> None:
         """Writes entries by id; returns once they are searchable."""
@@ -101,11 +99,9 @@ class EdgeVectors:
     ) -> Candidates:
         """The union of the best `limit` of each of `SIGNALS`; see `united` for its scores."""
         check_vector(dense, self._dimension, "query vector")
-        numbers, words = dense.tolist(), encodable(text)
+        numbers, words = dense.tolist(), sparse.asked(text)
         queries = {
-            signal: engine.Query.Nearest(
-                WORDS[signal].embed_query(words) if signal in WORDS else numbers, using=signal
-            )
+            signal: engine.Query.Nearest(words if signal in SPARSE else numbers, using=signal)
             for signal in SIGNALS
         }
         wanted = condition(where)
@@ -113,18 +109,12 @@ class EdgeVectors:
             population = shard.info().points_count
             brought = shard.query_batch(
                 engine.QueryBatchRequest(
-                    [_request(queries[signal], wanted, limit) for signal in SIGNALS]
+                    [request(queries[signal], wanted, limit, population) for signal in SIGNALS]
                 )
             )
             ids, scores = united(brought, limit, attrgetter("int"))
-            places = self._places_of(kind, shard, ids)
-        return Candidates(
-            ids=ids,
-            scores=scores,
-            sessions=[session for session, _ in places],
-            turns=[turn for _, turn in places],
-            population=population,
-        )
+            facts = self._facts_of(kind, shard, ids)
+        return Candidates(ids, scores, facts, self._facts[kind].speakers, population)
 
     def nearest(
         self, kind: Kind, dense: Vector, where: Where, limit: int
@@ -133,7 +123,8 @@ class EdgeVectors:
         check_vector(dense, self._dimension, "query vector")
         query = engine.Query.Nearest(dense.tolist(), using="dense")
         with self._reading(kind) as shard:
-            hits = shard.query(_request(query, condition(where), limit))
+            population = shard.info().points_count
+            hits = shard.query(request(query, condition(where), limit, population))
         return [(cast(UUID, hit.id), hit.score) for hit in hits]
 
     def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
@@ -170,7 +161,7 @@ class EdgeVectors:
             self._dimension = dimension
             self._own()
             shard = self._shards.pop(kind, None)
-            self._places[kind].clear()
+            self._facts[kind].clear()
             if shard is not None:
                 with engine_errors(str(self._directory / kind)):
                     shard.close()
@@ -205,8 +196,7 @@ class EdgeVectors:
             self._own()
             check_space(self._directory, self._reserve)
             with self._reading(kind) as shard:
-                for id_ in ids:
-                    self._places[kind].pop(id_, None)
+                self._facts[kind].drop(ids)
                 shard.update(operation)
 
     @contextmanager
@@ -243,20 +233,14 @@ class EdgeVectors:
         _forget_log(path)
         return shard
 
-    def _places_of(self, kind: Kind, shard: engine.EdgeShard, ids: Sequence[UUID]) -> list[Place]:
-        known = self._places[kind]
-        places = [known.get(id_) for id_ in ids]
-        unknown = [id_ for id_, found in zip(ids, places, strict=True) if found is None]
-        if unknown:
-            if len(known) > _MOST_PLACES:
-                known.clear()
-            read = {
-                cast(UUID, record.id): place(record.payload)
-                for record in shard.retrieve([*unknown], list(PLACE), False)
-            }
-            known.update(read)
-            places = [found or read[id_] for id_, found in zip(ids, places, strict=True)]
-        return cast("list[Place]", places)
+    def _facts_of(
+        self, kind: Kind, shard: engine.EdgeShard, ids: Sequence[UUID]
+    ) -> NDArray[np.void]:
+        table = self._facts[kind]
+        if unknown := table.missing(ids):
+            for record in shard.retrieve([*unknown], list(FACT_FIELDS), False):
+                table.put(cast(UUID, record.id), record.payload)
+        return table.of(ids)
 
 
 def is_current(directory: Path) -> bool:
@@ -273,9 +257,3 @@ def is_current(directory: Path) -> bool:
 def _forget_log(path: Path) -> None:
     """Takes a shard's log out of memory: up to 32 MB that are read at the next load only."""
     page_out(path / "wal")
-
-
-def _request(query: engine.Query, wanted: engine.Filter | None, limit: int) -> engine.QueryRequest:
-    return engine.QueryRequest(
-        limit=limit, query=query, filter=wanted, with_payload=False, with_vector=False
-    )

@@ -16,18 +16,18 @@ from sophia_cli.memory.model import IndexEntry, Vector, Where
 DENSE: tuple[str, ...] = ("dense", "context")
 """The named dense vectors, compared by cosine."""
 
-SPARSE: dict[str, float] = {"bm25": 24.0, "bm25_context": 100.0}
-"""The named sparse vectors, weighted by IDF, with the words a text of theirs has on average.
+SPARSE: tuple[str, ...] = ("bm25", "bm25_context")
+"""The named sparse vectors, weighted by IDF."""
 
-A turn has about 24 words; with its neighbours about 100.
-"""
+AVERAGE_WORDS = 24.0
+"""How long a text is to BM25 on average: about as long as a turn."""
 
 BM25_K1 = 1.2
 BM25_B = 0.75
 BM25_LANGUAGE = "english"
 """Chooses the stop words and the Snowball stemmer."""
 
-LAYOUT = 2
+LAYOUT = 4
 """Grows with every change of what the engine in process stores: an older one is built anew."""
 
 KEYWORDS: tuple[str, ...] = ("user", "agent", "session", "tags")
@@ -39,7 +39,7 @@ TENANT = "user"
 TIME = "at"
 """The payload field with a float index: seconds since the epoch."""
 
-PLACE: tuple[str, ...] = ("session", "turn")
+FACT_FIELDS: tuple[str, ...] = ("thread", "turn", "speaker", TIME, "shape")
 """The payload fields that come back with a candidate."""
 
 
@@ -57,12 +57,21 @@ def payload(entry: IndexEntry) -> dict[str, Any]:
         "user": entry.user,
         "agent": entry.agent,
         "session": entry.session,
+        "thread": _thread(entry),
         "turn": entry.turn,
         "speaker": entry.speaker,
         TIME: entry.at,
+        "shape": list(entry.shape),
         "tags": list(entry.tags) or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _thread(entry: IndexEntry) -> str | None:
+    """A session and whose it is: two users may give theirs the same name."""
+    if entry.session is None:
+        return None
+    return f"{entry.user or ''}\x1f{entry.agent or ''}\x1f{entry.session}"
 
 
 def scope(entry: IndexEntry) -> list[str]:
@@ -75,13 +84,6 @@ def scope(entry: IndexEntry) -> list[str]:
 def encodable(text: str) -> str:
     """The text with a question mark for what UTF-8 cannot hold: half a surrogate, from an argv."""
     return text.encode("utf-8", "replace").decode()
-
-
-def place(stored: dict[str, Any] | None) -> tuple[str | None, int | None]:
-    """The session of a point and its turn in it, each None without one."""
-    if not stored:
-        return None, None
-    return stored.get("session"), stored.get("turn")
 
 
 def matches(where: Where) -> list[tuple[str, str]]:

@@ -18,9 +18,10 @@ from qdrant_client import QdrantClient, models
 from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
 from sophia_cli.tiers.vectors.clients import Servers
 from sophia_cli.tiers.vectors.collection import Layout, drop, prepare
+from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.faults import Unfinished
 from sophia_cli.tiers.vectors.peers import RequestRefused
-from sophia_cli.tiers.vectors.schema import check_entries, check_vector, place
+from sophia_cli.tiers.vectors.schema import check_entries, check_vector
 from sophia_cli.tiers.vectors.union import united
 from sophia_cli.tiers.vectors.wire import condition, point, query, request
 
@@ -105,16 +106,13 @@ class ServerVectors:
         ]
         answers = self._read(kind, lambda client, name: client.query_batch_points(name, requests))
         brought = [answer.points for answer in answers]
-        ids, scores = united(brought, limit)
+        found, scores = united(brought, limit)
+        ids = [UUID(id_) for id_ in found]
         stored = {hit.id: hit.payload for hits in brought for hit in hits}
-        places = [place(stored[id_]) for id_ in ids]
-        return Candidates(
-            ids=[UUID(id_) for id_ in ids],
-            scores=scores,
-            sessions=[session for session, _ in places],
-            turns=[turn for _, turn in places],
-            population=self._size(kind),
-        )
+        facts = FactsTable()
+        for id_, name in zip(ids, found, strict=True):
+            facts.put(id_, stored[name])
+        return Candidates(ids, scores, facts.of(ids), facts.speakers, self._size(kind))
 
     def nearest(
         self, kind: Kind, dense: Vector, where: Where, limit: int

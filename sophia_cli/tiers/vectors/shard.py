@@ -18,16 +18,13 @@ import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, Refused, TierDown
 from sophia_cli.memory.model import IndexEntry, Where
+from sophia_cli.tiers.vectors import sparse
 from sophia_cli.tiers.vectors.schema import (
-    BM25_B,
-    BM25_K1,
-    BM25_LANGUAGE,
     DENSE,
-    PLACE,
+    FACT_FIELDS,
     SCOPE,
     SPARSE,
     TIME,
-    encodable,
     matches,
     payload,
     scope,
@@ -37,20 +34,12 @@ from sophia_cli.tiers.vectors.schema import (
 REBUILD = "`sophia reindex --from-scratch` rebuilds it from the records"
 _FREE_SOME = "free some space and run it again"
 
-WORDS: dict[str, engine.Bm25] = {
-    name: engine.Bm25(
-        engine.Bm25Config(
-            k=BM25_K1,
-            b=BM25_B,
-            avg_len=words,
-            language=BM25_LANGUAGE,
-            lowercase=True,
-            ascii_folding=True,
-        )
-    )
-    for name, words in SPARSE.items()
-}
-"""The BM25 model of each sparse vector."""
+
+EXACT_UP_TO = 10_000
+"""Points of a collection up to which every vector is compared in full: under a millisecond."""
+
+_OVERSAMPLING = 2.0
+"""How many times the limit the short codes bring, to be compared in full."""
 
 
 @contextmanager
@@ -128,12 +117,17 @@ def _create(path: Path, dimension: int) -> engine.EdgeShard:
     coming = path.with_name(path.name + ".new")
     # Cold: mapped, and read in as it is used. Otherwise each store is 32 MB at once.
     dense = engine.EdgeVectorParams(
-        size=dimension, distance=engine.Distance.Cosine, memory=engine.Memory.Cold
+        size=dimension,
+        distance=engine.Distance.Cosine,
+        memory=engine.Memory.Cold,
+        quantization_config=engine.TurboQuantQuantizationConfig(
+            bits=engine.TurboQuantBitSize.Bits4, memory=engine.Memory.Cold
+        ),
     )
-    sparse = engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)
+    words = engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)
     config = engine.EdgeConfig(
         vectors=dict.fromkeys(DENSE, dense),
-        sparse_vectors=dict.fromkeys(SPARSE, sparse),
+        sparse_vectors=dict.fromkeys(SPARSE, words),
         wal_enabled=True,
         # One segment is read by one thread: a pool of them only adds waking up (5.0 ms to 3.0 ms).
         max_search_threads=1,
@@ -171,16 +165,38 @@ def point(entry: IndexEntry) -> engine.Point:
         {
             "dense": entry.dense.tolist(),
             "context": entry.context.tolist(),
-            "bm25": WORDS["bm25"].embed_document(encodable(entry.text)),
-            "bm25_context": WORDS["bm25_context"].embed_document(encodable(entry.context_text)),
+            "bm25": sparse.of_text(entry.text),
+            "bm25_context": sparse.in_context(entry.text, entry.around),
         },
         _payload(entry),
     )
 
 
 def _payload(entry: IndexEntry) -> dict[str, Any]:
-    kept = {name: value for name, value in payload(entry).items() if name in (*PLACE, TIME)}
+    kept = {name: value for name, value in payload(entry).items() if name in FACT_FIELDS}
     return kept | {SCOPE: scope(entry)}
+
+
+def request(
+    query: engine.Query, wanted: engine.Filter | None, limit: int, population: int
+) -> engine.QueryRequest:
+    """The best `limit` by one signal, ids and scores alone.
+
+    In a collection past `EXACT_UP_TO` the vectors are first compared by codes of four bits a
+    dimension, and the best `_OVERSAMPLING` times the limit in full: what it costs and loses stands
+    in docs/scale.md. The scores are the full ones either way.
+    """
+    compared = engine.QuantizationSearchParams(
+        ignore=population <= EXACT_UP_TO, rescore=True, oversampling=_OVERSAMPLING
+    )
+    return engine.QueryRequest(
+        limit=limit,
+        query=query,
+        filter=wanted,
+        params=engine.SearchParams(quantization=compared),
+        with_payload=False,
+        with_vector=False,
+    )
 
 
 def condition(where: Where) -> engine.Filter | None:

@@ -1,7 +1,8 @@
 """Entries, filters and queries as the Qdrant client takes them.
 
-BM25 is computed by the server: its built-in `qdrant/bm25` has the tokenizer and the arithmetic of
-`qdrant_edge.Bm25`, and takes the same options over REST and gRPC.
+BM25 of a text is computed by the server: its built-in `qdrant/bm25` has the tokenizer and the
+arithmetic of `qdrant_edge.Bm25`, and takes the same options over REST and gRPC. What a turn's
+context weighs no server knows: that vector is made here, from the same model.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from qdrant_client import models
 
 from sophia_cli.memory.model import IndexEntry, Vector, Where
+from sophia_cli.tiers.vectors import sparse
 from sophia_cli.tiers.vectors.schema import (
+    AVERAGE_WORDS,
     BM25_B,
     BM25_K1,
     BM25_LANGUAGE,
-    PLACE,
+    FACT_FIELDS,
     SPARSE,
     TIME,
     encodable,
@@ -23,15 +26,15 @@ from sophia_cli.tiers.vectors.schema import (
 )
 
 
-def document(signal: str, text: str) -> models.Document:
-    """A text that the server turns into the sparse vector `signal`."""
+def document(text: str) -> models.Document:
+    """A text that the server turns into a sparse vector."""
     return models.Document(
         text=encodable(text),
         model="qdrant/bm25",
         options={
             "k": BM25_K1,
             "b": BM25_B,
-            "avg_len": SPARSE[signal],
+            "avg_len": AVERAGE_WORDS,
             "language": BM25_LANGUAGE,
             "lowercase": True,
             "ascii_folding": True,
@@ -41,13 +44,14 @@ def document(signal: str, text: str) -> models.Document:
 
 def point(entry: IndexEntry) -> models.PointStruct:
     """An entry as a point."""
+    context = sparse.in_context(entry.text, entry.around)
     return models.PointStruct(
         id=str(entry.id),
         vector={
             "dense": entry.dense.tolist(),
             "context": entry.context.tolist(),
-            "bm25": document("bm25", entry.text),
-            "bm25_context": document("bm25_context", entry.context_text),
+            "bm25": document(entry.text),
+            "bm25_context": models.SparseVector(indices=context.indices, values=context.values),
         },
         payload=payload(entry),
     )
@@ -55,7 +59,7 @@ def point(entry: IndexEntry) -> models.PointStruct:
 
 def query(signal: str, dense: Vector, text: str) -> list[float] | models.Document:
     """What a signal is asked with."""
-    return document(signal, text) if signal in SPARSE else dense.tolist()
+    return document(text) if signal in SPARSE else dense.tolist()
 
 
 def condition(where: Where) -> models.Filter | None:
@@ -75,14 +79,14 @@ def request(
     asked: list[float] | models.Document,
     wanted: models.Filter | None,
     limit: int,
-    with_place: bool = False,
+    with_facts: bool = False,
 ) -> models.QueryRequest:
-    """One search of a batch; `with_place` brings the session and the turn of each hit."""
+    """One search of a batch; `with_facts` brings what ranking knows of each hit."""
     return models.QueryRequest(
         query=asked,
         using=signal,
         filter=wanted,
         limit=limit,
-        with_payload=list(PLACE) if with_place else False,
+        with_payload=list(FACT_FIELDS) if with_facts else False,
         with_vector=False,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.memory.model import IndexEntry, Kind, Vector
+from sophia_cli.memory.shape import Shape
 
 DIMENSION = 16
 
@@ -33,7 +34,7 @@ def entry(number: int, text: str = "", kind: Kind = Kind.CODING, **changes: Any)
         "dense": unit(number),
         "context": unit(number + 1_000_000),
         "text": text or f"entry {number}",
-        "context_text": text or f"entry {number}",
+        "around": {},
         "user": None,
         "agent": None,
         "session": None,
@@ -41,6 +42,7 @@ def entry(number: int, text: str = "", kind: Kind = Kind.CODING, **changes: Any)
         "speaker": None,
         "at": 1_700_000_000.0 + number,
         "tags": (),
+        "shape": Shape(0, 2, 0, 1, 0, 0),
     }
     return IndexEntry(**(fields | changes))
 

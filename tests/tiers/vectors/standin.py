@@ -256,6 +256,12 @@ class Peer:
         }
 
 
+def _sparse(value: Json) -> engine.SparseVector:
+    if "indices" in value:
+        return engine.SparseVector(**value)
+    return _bm25(value).embed_document(value["text"])
+
+
 def _bm25(document: Json) -> engine.Bm25:
     assert document["model"] == "qdrant/bm25"
     return engine.Bm25(engine.Bm25Config(**document["options"]))
@@ -263,7 +269,7 @@ def _bm25(document: Json) -> engine.Bm25:
 
 def _point(given: Json) -> engine.Point:
     vectors = {
-        name: _bm25(value).embed_document(value["text"]) if isinstance(value, dict) else value
+        name: _sparse(value) if isinstance(value, dict) else value
         for name, value in given["vector"].items()
     }
     return engine.Point(given["id"], vectors, given["payload"])

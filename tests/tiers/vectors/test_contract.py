@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
-from sophia_cli.memory.model import SIGNALS, Candidates, Kind, Where
+from sophia_cli.memory.model import FACTS, SIGNALS, Candidates, Kind, Where
 from sophia_cli.memory.ports import Vectors
+from sophia_cli.memory.shape import Shape
 
 from .entries import DIMENSION, entry, matrix, numbered, unit
 
@@ -102,10 +104,24 @@ def test_stemming_case_and_accents_do_not_hide_a_word(vectors: Vectors) -> None:
 
 
 def test_the_neighbours_words_are_a_signal_of_their_own(vectors: Vectors) -> None:
-    vectors.upsert(CODING, [entry(1, "yes", context_text="shall we shard? yes")])
+    turns = [
+        entry(1, "yes", around={-1: "shall we shard?"}),
+        entry(2, "no", around={-2: "shall we shard?"}),
+        entry(3, "we shard"),
+    ]
+    vectors.upsert(CODING, turns)
     found = vectors.candidates(CODING, unit(1), "shard", ANY, 10)
-    assert _column(found, "bm25") == {}
-    assert set(_column(found, "bm25_context")) == {1}
+    assert set(_column(found, "bm25")) == {3}
+    nearer_first = _column(found, "bm25_context")
+    assert sorted(nearer_first, key=lambda number: -nearer_first[number]) == [3, 1, 2]
+
+
+def test_a_word_in_many_turns_around_counts_little_more_than_in_one(vectors: Vectors) -> None:
+    once = entry(1, "the shard", around={-1: "hello", 1: "goodbye"})
+    often = entry(2, "the shard", around=dict.fromkeys((-2, -1, 1, 2), "shard"))
+    vectors.upsert(CODING, [once, often])
+    scores = _column(vectors.candidates(CODING, unit(1), "shard", ANY, 10), "bm25_context")
+    assert scores[1] < scores[2] < 1.3 * scores[1]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "the of and", "?!", "\u200b", "\ud800"])
@@ -118,7 +134,7 @@ def test_a_query_without_words_is_answered_by_meaning(vectors: Vectors, text: st
 
 def test_text_without_words_can_be_stored(vectors: Vectors) -> None:
     vectors.upsert(
-        CODING, [entry(1, "the"), entry(2, text=" ", context_text=""), entry(3, "\udcff")]
+        CODING, [entry(1, "the"), entry(2, text=" ", around={1: ""}), entry(3, "\udcff")]
     )
     assert vectors.count(CODING) == 3
 
@@ -130,16 +146,45 @@ def test_unicode_text_is_found_by_its_own_words(vectors: Vectors, text: str) -> 
     assert set(_column(found, "bm25")) == {0}
 
 
-def test_places_come_with_the_candidates(vectors: Vectors) -> None:
-    placed = [entry(1, session="s1", turn=0), entry(2, session="s1", turn=1), entry(3)]
-    vectors.upsert(CODING, placed)
-    found = vectors.candidates(CODING, unit(1), "", ANY, 10)
-    places = dict(zip(found.ids, zip(found.sessions, found.turns, strict=True), strict=True))
-    assert places == {
-        numbered(1): ("s1", 0),
-        numbered(2): ("s1", 1),
-        numbered(3): (None, None),
-    }
+def _facts(found: Candidates) -> dict[int, dict[str, Any]]:
+    """What is known of each candidate, by its number; the speaker by name."""
+    known = {}
+    for id_, row in zip(found.ids, found.facts, strict=True):
+        facts = {name: row[name].item() for name in FACTS.names}
+        speaker = facts["speaker"]
+        facts["speaker"] = found.speakers[speaker] if speaker >= 0 else None
+        known[id_.int & 0xFFFF_FFFF] = facts
+    return known
+
+
+def test_facts_come_with_the_candidates(vectors: Vectors) -> None:
+    shape = Shape(asks=1, words=300, times=2, numbers=3, names=4, first=5)
+    vectors.upsert(
+        CODING,
+        [
+            entry(1, session="s1", turn=0, speaker="Ana", at=1_700_000_000.5, shape=shape),
+            entry(2, session="s1", turn=1, speaker="Bo"),
+            entry(3),
+        ],
+    )
+    for _ in range(2):  # the second time from what was kept
+        facts = _facts(vectors.candidates(CODING, unit(1), "", ANY, 10))
+        assert {name: facts[1][name] for name in Shape._fields} == shape._asdict()
+        assert (facts[1]["turn"], facts[1]["speaker"], facts[1]["at"]) == (
+            0,
+            "Ana",
+            1_700_000_000.5,
+        )
+        assert (facts[2]["turn"], facts[2]["speaker"]) == (1, "Bo")
+        assert facts[1]["thread"] == facts[2]["thread"] >= 0
+        assert (facts[3]["thread"], facts[3]["turn"], facts[3]["speaker"]) == (-1, -1, None)
+
+
+def test_sessions_of_two_users_are_two_threads(vectors: Vectors) -> None:
+    named = [entry(n, session="standup", turn=0, user=user) for n, user in enumerate("ab")]
+    vectors.upsert(CODING, named)
+    facts = _facts(vectors.candidates(CODING, unit(1), "", ANY, 10))
+    assert facts[0]["thread"] != facts[1]["thread"]
 
 
 def test_an_entry_is_updated_in_place(vectors: Vectors) -> None:
@@ -148,7 +193,7 @@ def test_an_entry_is_updated_in_place(vectors: Vectors) -> None:
     vectors.upsert(CODING, [entry(1, "new things", session="after", turn=4, dense=unit(77))])
     assert vectors.count(CODING) == 1
     found = vectors.candidates(CODING, unit(77), "old", ANY, 10)
-    assert (found.sessions, found.turns) == (["after"], [4])
+    assert found.facts["turn"].tolist() == [4]
     assert found.scores[0, 0] == pytest.approx(1.0, abs=1e-5)
     assert _column(found, "bm25") == {}
     assert vectors.nearest(CODING, unit(77), Where(user="ana"), 10) == []
@@ -198,7 +243,8 @@ def test_a_collection_that_was_reset_takes_writes(vectors: Vectors) -> None:
     assert vectors.present(CODING, [numbered(0)]) == set()
     vectors.upsert(CODING, [entry(5, "after", session="s", turn=1)])
     found = vectors.candidates(CODING, unit(5), "after", ANY, 10)
-    assert (found.ids, found.sessions, found.population) == ([numbered(5)], ["s"], 1)
+    assert (found.ids, found.facts["turn"].tolist()) == ([numbered(5)], [1])
+    assert found.population == 1
 
 
 NOON = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)

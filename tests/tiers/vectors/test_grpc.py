@@ -99,8 +99,9 @@ class Points(points_service_pb2_grpc.PointsServicer):
             id=wire.PointId(uuid=str(numbered(1))),
             score=0.5,
             payload={
-                "session": wire.Value(string_value="s1"),
+                "thread": wire.Value(string_value="ana\x1f\x1fs1"),
                 "turn": wire.Value(integer_value=4),
+                "speaker": wire.Value(string_value="Ana"),
             },
         )
         results = [wire.BatchResult(result=[hit]) for _ in request.query_points]
@@ -137,7 +138,7 @@ def _vectors(*urls: str, **changes: Any) -> ServerVectors:
     return ServerVectors(urls, "the-key", DIMENSION, "t", grpc=True, **(timeouts | changes))
 
 
-def test_texts_options_and_places_travel_unchanged(pair: tuple[Server, Server]) -> None:
+def test_texts_options_and_facts_travel_unchanged(pair: tuple[Server, Server]) -> None:
     server = pair[0]
     vectors = _vectors(server.url)
     vectors.upsert(CODING, [entry(1, "Größe 🧠", user="ana", turn=4, tags=("a=b",))])
@@ -163,7 +164,9 @@ def test_texts_options_and_places_travel_unchanged(pair: tuple[Server, Server]) 
     assert asked.query.nearest.document.text == "wie groß?"
     assert asked.query.nearest.document.options == document.options
     assert asked.filter.must[0].field.match.keyword == "ana"
-    assert (found.ids, found.sessions, found.turns) == ([numbered(1)], ["s1"], [4])
+    assert found.ids == [numbered(1)]
+    [facts] = found.facts
+    assert (facts["turn"], found.speakers[facts["speaker"]]) == (4, "Ana")
     assert found.scores.tolist() == [[0.5, 0.5, 0.5, 0.5]]
     assert set(server.points.keys) == {"the-key"}
 

@@ -44,7 +44,11 @@ def _entries(count: int, random: np.random.Generator) -> list[IndexEntry]:
             dense=dense[number],
             context=context[number],
             text=" ".join(texts[number]),
-            context_text=" ".join(texts[max(0, number - 2) : number + 2].ravel()),
+            around={
+                place: " ".join(texts[number + place])
+                for place in (-2, -1, 1, 2)
+                if 0 <= number + place < count
+            },
             user=f"u{number % 7}",
             session=f"s{number // 20}",
             turn=number % 20,
