@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,14 @@ class Conversation:
 def conversations(directory: Path) -> list[Conversation]:
     """Every conversation of a directory of LoCoMo files, in the order of their names."""
     return [_conversation(path) for path in sorted(directory.glob("*.json"))]
+
+
+def plain(talk: Conversation) -> Conversation:
+    """The same turns as notes: without speaker, date and session."""
+    drafts = [
+        Draft(draft.content, kind=draft.kind, user=f"{draft.user}-plain") for draft in talk.drafts
+    ]
+    return replace(talk, name=f"{talk.name}-plain", drafts=drafts)
 
 
 def _conversation(path: Path) -> Conversation:

@@ -11,6 +11,8 @@ import argparse
 import json
 import statistics
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -20,11 +22,12 @@ from stores import fresh_service
 
 from sophia_cli.config.model import Config
 from sophia_cli.memory.model import Kind, Where
-from sophia_cli.memory.recalling import Question
+from sophia_cli.memory.searching import Question
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.trace import Trace
 
 _BATCH = 256
+Names = dict[UUID, frozenset[str]]
 FIGURES = ("turn R@5", "turn R@10", "session R@5", "session R@10")
 
 
@@ -61,45 +64,49 @@ def main() -> None:
     )
 
 
-def remember(service: MemoryService, talk: Conversation) -> dict[UUID, str]:
-    """Stores a conversation; returns the name of each turn by its id."""
-    names: dict[UUID, str] = {}
+def remember(service: MemoryService, talk: Conversation) -> Names:
+    """Stores a conversation; returns the names of the turns that each memory holds.
+
+    Plain notes of the same words are one memory.
+    """
+    names: Names = defaultdict(frozenset)
     now = datetime.now(UTC)
     for start in range(0, len(talk.drafts), _BATCH):
         stored = service.remember(talk.drafts[start : start + _BATCH], now, Trace())
         for place, each in enumerate(stored, start):
-            names[each.id] = talk.turn_names[place]
+            names[each.id] |= {talk.turn_names[place]}
     return names
 
 
 def measure(
     service: MemoryService,
     talk: Conversation,
-    names: dict[UUID, str],
+    names: Names,
     arguments: argparse.Namespace,
     spent: list[float],
 ) -> list[float]:
     """The four figures of one conversation; the time of each recall goes into `spent`, in ms."""
-    sums = [0.0] * len(FIGURES)
-    where = Where(user=talk.name)
+    rows = []
+    where = Where(user=talk.drafts[0].user)
     for question in talk.questions:
         asked = Question(question.text, (Kind.BUSINESS,), where, arguments.depth)
         started = time.perf_counter()
         found = service.recall(asked, arguments.candidates, datetime.now(UTC), Trace())
         spent.append((time.perf_counter() - started) * 1000)
-        turns = [names[recalled.memory.id] for recalled in found]
-        sessions = list(dict.fromkeys(turn.partition(":")[0] for turn in turns))
-        wanted = {turn.partition(":")[0] for turn in question.evidence}
-        for column, (order, evidence, k) in enumerate(
-            [
-                (turns, question.evidence, 5),
-                (turns, question.evidence, 10),
-                (sessions, wanted, 5),
-                (sessions, wanted, 10),
-            ]
-        ):
-            sums[column] += len(evidence.intersection(order[:k])) / len(evidence)
-    return [value / len(talk.questions) for value in sums]
+        rows.append(figures_of([names[each.memory.id] for each in found], question.evidence))
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+
+
+def figures_of(order: Sequence[frozenset[str]], evidence: frozenset[str]) -> list[float]:
+    """The four figures of one answer: the names of the turns, best first, and what was right."""
+    sessions = list(dict.fromkeys(name.partition(":")[0] for names in order for name in names))
+    wanted = {name.partition(":")[0] for name in evidence}
+    return [
+        len(evidence & frozenset().union(*order[:5])) / len(evidence),
+        len(evidence & frozenset().union(*order[:10])) / len(evidence),
+        len(wanted.intersection(sessions[:5])) / len(wanted),
+        len(wanted.intersection(sessions[:10])) / len(wanted),
+    ]
 
 
 if __name__ == "__main__":

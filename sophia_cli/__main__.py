@@ -14,8 +14,8 @@ MYPY = False
 if MYPY:
     from _socket import socket
 
-# Commands about the resident process itself, or that outlive one request.
-FOREGROUND = frozenset({"up", "down", "status", "serve", "logs", "config"})
+# Commands about the resident process, that outlive one request, or on a store of their own.
+FOREGROUND = frozenset({"up", "down", "status", "serve", "logs", "config", "bench"})
 # Global options that take a value, so that the value is not taken for the command.
 WITH_VALUE = frozenset({"--config", "--profile"})
 

@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "link": "link",
     "forget": "forget",
     "stats": "stats",
+    "bench": "bench",
     "export": "export",
     "import": "import_",
     "reindex": "reindex",
