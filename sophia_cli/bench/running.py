@@ -107,7 +107,8 @@ def _ended_by_signals() -> Iterator[None]:
             ended = time.monotonic()
             raise KeyboardInterrupt
 
-    kept = {each: signal.signal(each, end) for each in _ENDING}
+    heard = [each for each in _ENDING if signal.getsignal(each) != signal.SIG_IGN]  # not by nohup
+    kept = {each: signal.signal(each, end) for each in heard}
     try:
         yield
     finally:

@@ -109,6 +109,7 @@ def fitted(
     judged: Sequence[Judged] | Cases,
     start: Weights | NDArray[np.float64],
     penalty: float | NDArray[np.float64] = PENALTY,
+    first: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """The weights that make what was right least surprising: float64, (len(NAMES),).
 
@@ -117,6 +118,7 @@ def fitted(
     Args:
         start: what the weights are held to.
         penalty: how strongly; one number, or one a signal.
+        first: where the search begins, e.g. at the weights of another penalty; at the start if None.
     """
     cases = judged if isinstance(judged, Cases) else Cases(judged)
     origin = start.vector.astype(np.float64) if isinstance(start, Weights) else start
@@ -125,7 +127,8 @@ def fitted(
     def cost(weights: NDArray[np.float64]) -> float:
         return float((held * np.square(weights - origin)).sum() / 2 + cases.losses(weights).sum())
 
-    weights, reached = origin, cost(origin)
+    weights = origin if first is None else first
+    reached = cost(weights)
     for _ in range(_STEPS if len(cases) else 0):
         gradient, curvature = cases.slope(weights)
         step = np.linalg.solve(curvature + np.diag(held), gradient + held * (weights - origin))

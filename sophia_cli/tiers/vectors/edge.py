@@ -2,7 +2,8 @@
 
 One process at a time owns the directory. Every call of the engine holds the interpreter's lock, so
 one more lock around each costs nothing and keeps `reset` and `close` from pulling a shard away
-under a reader. `optimize` would stand all threads still for minutes: it is never called here.
+under a reader. `optimize` would stand all threads still for minutes: it is never called, a large
+collection is searched by codes instead (docs/scale.md).
 What was written survives a killed process; a loss of power only what was flushed.
 """
 
@@ -11,42 +12,43 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import cast
 from uuid import UUID
 
-import numpy as np
 import qdrant_edge as engine
-from numpy.typing import NDArray
 
-from sophia_cli.errors import OutOfSpace, TierDown
-from sophia_cli.heap import page_out
+from sophia_cli.errors import OutOfSpace, SophiaError, TierDown
 from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
 from sophia_cli.tiers.vectors import lock, sparse
 from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.schema import (
-    FACT_FIELDS,
     LAYOUT,
     SPARSE,
     check_entries,
     check_vector,
+    payload,
 )
 from sophia_cli.tiers.vectors.shard import (
     check_space,
     condition,
     drop_shard,
     engine_errors,
+    forget_unread,
     open_shard,
     point,
     request,
 )
+from sophia_cli.tiers.vectors.stored_facts import AHEAD, facts_of, read_ahead
 from sophia_cli.tiers.vectors.union import united
 
 # Points a call: about 10 ms, after which other threads get their turn.
 _BATCH = 64
 _PAGE = 1000
+# Between two pages of facts that are read ahead, seconds.
+_PAUSE = 0.01
 _RESERVE = 64 << 20
 _LAYOUT_NOTE = "layout"
 
@@ -76,7 +78,7 @@ class EdgeVectors:
         self._reserve = reserve
         self._turn = threading.RLock()
         self._held: int | None = None
-        self._closed = False
+        self._closed = threading.Event()
         self._shards: dict[Kind, engine.EdgeShard] = {}
         self._facts = {kind: FactsTable() for kind in Kind}
 
@@ -87,7 +89,9 @@ class EdgeVectors:
             batch = entries[start : start + _BATCH]
             with engine_errors(str(self._directory / kind), hint=""):
                 operation = engine.UpdateOperation.upsert_points([point(entry) for entry in batch])
-            self._write(kind, operation, [entry.id for entry in batch])
+            with self._turn:
+                self._write(kind, operation, [entry.id for entry in batch])
+                self._note_facts(kind, batch)
 
     def delete(self, kind: Kind, ids: Sequence[UUID]) -> None:
         """Removes points by id; an id that is not there is not an error."""
@@ -113,7 +117,7 @@ class EdgeVectors:
                 )
             )
             ids, scores = united(brought, limit, attrgetter("int"))
-            facts = self._facts_of(kind, shard, ids)
+            facts = facts_of(self._facts[kind], shard, ids)
         return Candidates(ids, scores, facts, self._facts[kind].speakers, population)
 
     def nearest(
@@ -173,14 +177,15 @@ class EdgeVectors:
         """Makes what was written survive a loss of power; a millisecond a hundred points."""
         with self._turn:
             for kind, shard in self._shards.items():
-                with engine_errors(str(self._directory / kind)):
+                path = self._directory / kind
+                with engine_errors(str(path)):
                     shard.flush()
-                _forget_log(self._directory / kind)
+                    forget_unread(path, shard.info().points_count)
 
     def close(self) -> None:
         """Flushes, closes the shards and lets go of the directory; a second call does nothing."""
         with self._turn:
-            self._closed = True
+            self._closed.set()
             try:
                 self.flush()
                 for shard in self._shards.values():
@@ -206,13 +211,13 @@ class EdgeVectors:
             path = self._directory / kind
             shard = self._shards.get(kind)
             if shard is None:
-                shard = self._shards[kind] = self._open(path)
+                shard = self._shards[kind] = self._open(kind)
             with engine_errors(str(path)):
                 yield shard
 
     def _own(self) -> None:
         """Makes the directory ours at the first call."""
-        if self._closed:
+        if self._closed.is_set():
             raise TierDown("vectors", "closed")
         if self._held is None:
             with engine_errors(str(self._directory), hint=""):
@@ -224,23 +229,38 @@ class EdgeVectors:
                         drop_shard(self._directory / kind)
                     (self._directory / _LAYOUT_NOTE).write_text(f"{LAYOUT}\n")
 
-    def _open(self, path: Path) -> engine.EdgeShard:
+    def _open(self, kind: Kind) -> engine.EdgeShard:
+        path = self._directory / kind
         try:
             check_space(self._directory, self._reserve)  # loading replays what was not flushed
         except OutOfSpace as error:
             raise TierDown("vectors", error.message, error.hint) from error
         shard = open_shard(path, self._dimension)
-        _forget_log(path)
+        population = shard.info().points_count
+        forget_unread(path, population)
+        if population > AHEAD:
+            threading.Thread(
+                target=self._read_ahead, args=(kind, shard), name=f"facts {kind}", daemon=True
+            ).start()
         return shard
 
-    def _facts_of(
-        self, kind: Kind, shard: engine.EdgeShard, ids: Sequence[UUID]
-    ) -> NDArray[np.void]:
+    def _read_ahead(self, kind: Kind, shard: engine.EdgeShard) -> None:
+        """Reads the facts of what was found stored, before a recall has to."""
+        following = None
+        with suppress(SophiaError):  # whoever asks next is told
+            while not self._closed.wait(_PAUSE):
+                with self._reading(kind) as current:
+                    if current is not shard:
+                        return
+                    following = read_ahead(self._facts[kind], shard, following)
+                if following is None:
+                    return
+
+    def _note_facts(self, kind: Kind, entries: Sequence[IndexEntry]) -> None:
         table = self._facts[kind]
-        if unknown := table.missing(ids):
-            for record in shard.retrieve([*unknown], list(FACT_FIELDS), False):
-                table.put(cast(UUID, record.id), record.payload)
-        return table.of(ids)
+        if not table.full:
+            for entry in entries:
+                table.put(entry.id, payload(entry))
 
 
 def is_current(directory: Path) -> bool:
@@ -252,8 +272,3 @@ def is_current(directory: Path) -> bool:
         return (directory / _LAYOUT_NOTE).read_text().strip() == str(LAYOUT)
     except OSError:
         return False
-
-
-def _forget_log(path: Path) -> None:
-    """Takes a shard's log out of memory: up to 32 MB that are read at the next load only."""
-    page_out(path / "wal")

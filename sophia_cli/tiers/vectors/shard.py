@@ -17,6 +17,7 @@ from typing import Any
 import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, Refused, TierDown
+from sophia_cli.heap import page_out
 from sophia_cli.memory.model import IndexEntry, Where
 from sophia_cli.tiers.vectors import sparse
 from sophia_cli.tiers.vectors.schema import (
@@ -36,10 +37,7 @@ _FREE_SOME = "free some space and run it again"
 
 
 EXACT_UP_TO = 10_000
-"""Points of a collection up to which every vector is compared in full: under a millisecond."""
-
-_OVERSAMPLING = 2.0
-"""How many times the limit the short codes bring, to be compared in full."""
+"""Points of a collection up to which vectors are compared in full; past it by their codes."""
 
 
 @contextmanager
@@ -113,6 +111,18 @@ def drop_shard(path: Path) -> None:
             shutil.rmtree(leaving)
 
 
+def forget_unread(path: Path, population: int) -> None:
+    """Takes what no search reads out of memory: the next access reads it again.
+
+    That is the log, up to 32 MB that are read at the next load only, and in a collection that is
+    searched by codes the vectors themselves, 3 kB a point.
+    """
+    page_out(path / "wal")
+    if population > EXACT_UP_TO:
+        for vectors in path.glob("segments/*/vector_storage-*/vectors"):
+            page_out(vectors)
+
+
 def _create(path: Path, dimension: int) -> engine.EdgeShard:
     coming = path.with_name(path.name + ".new")
     # Cold: mapped, and read in as it is used. Otherwise each store is 32 MB at once.
@@ -121,7 +131,7 @@ def _create(path: Path, dimension: int) -> engine.EdgeShard:
         distance=engine.Distance.Cosine,
         memory=engine.Memory.Cold,
         quantization_config=engine.TurboQuantQuantizationConfig(
-            bits=engine.TurboQuantBitSize.Bits4, memory=engine.Memory.Cold
+            bits=engine.TurboQuantBitSize.Bits8, memory=engine.Memory.Cold
         ),
     )
     words = engine.EdgeSparseVectorParams(modifier=engine.Modifier.Idf)
@@ -182,13 +192,12 @@ def request(
 ) -> engine.QueryRequest:
     """The best `limit` by one signal, ids and scores alone.
 
-    In a collection past `EXACT_UP_TO` the vectors are first compared by codes of four bits a
-    dimension, and the best `_OVERSAMPLING` times the limit in full: what it costs and loses stands
-    in docs/scale.md. The scores are the full ones either way.
+    In a collection past `EXACT_UP_TO` vectors are compared by codes of eight bits a dimension, five
+    times as fast; 99.7 % of the nearest 50 are the same, cosines are off by 0.0003 (at most
+    0.0013). To compare the best of them in full would read a page from anywhere in the large files
+    for each, which are then not in memory (docs/scale.md).
     """
-    compared = engine.QuantizationSearchParams(
-        ignore=population <= EXACT_UP_TO, rescore=True, oversampling=_OVERSAMPLING
-    )
+    compared = engine.QuantizationSearchParams(ignore=population <= EXACT_UP_TO, rescore=False)
     return engine.QueryRequest(
         limit=limit,
         query=query,
