@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "update": "update",
     "link": "link",
     "forget": "forget",
+    "feedback": "feedback",
     "stats": "stats",
     "bench": "bench",
     "export": "export",

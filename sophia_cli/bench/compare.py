@@ -1,13 +1,12 @@
 """What got slower or worse since an earlier run, beyond what the machine itself explains.
 
 On a shared machine the same program is 20 to 40 % slower one hour than another, its two threads
-more so than its one, and a round trip to another process takes 0.01 ms or 0.06, as the scheduler
-likes. So a figure is called worse only if all of this holds:
+more so than its one, long calls more so than short ones, and a round trip to another process takes
+0.01 ms or 0.06, as the scheduler likes. So a figure is called worse only if all of this holds:
 
 1. More than the machine. Between its samples each figure has the times of fixed work beside it
    (`Pace`). The piece of it that slowed most from one run to the other says how far a time may
-   have moved by itself. A ratio of two things that were measured in turns has the machine on both
-   sides; it may have moved as far as the pieces have moved against each other.
+   have moved by itself.
 2. Throughout. The best tenth of its samples moved as well as the median: what is slower is slower
    in a quiet moment too, and in visits spread over a run some moments are quiet. (So what slows
    few calls only is not found; the 95th and 99th percentiles are shown, and decide nothing.)
@@ -191,8 +190,6 @@ def _drift(before: _Cost, now: _Cost, place: int) -> tuple[float, float]:
     """By what factors the machine itself may have moved the figure: the least and the greatest."""
     pieces = now.pace.keys() & before.pace.keys()
     moved = [now.pace[piece][place] / before.pace[piece][place] for piece in pieces] or [1.0]
-    if now.unit == "x":
-        return min(moved) / max(moved), max(moved) / min(moved)
     return min(1.0, *moved), max(1.0, *moved)
 
 

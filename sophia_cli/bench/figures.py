@@ -65,7 +65,11 @@ def ratio(
     higher: bool = False,
     bound: Limit | None = None,
 ) -> Figure:
-    """How many times as long `over` takes as `under`, measured in turns."""
+    """How many times as long `over` takes as `under`, measured in turns.
+
+    It does not decide a comparison: one that is short and one that is long are not slowed alike by
+    a busy machine. Their own times decide.
+    """
     return Figure(
         name,
         "x",
@@ -74,6 +78,7 @@ def ratio(
         samples=len(over),
         pace=pace,
         bound=bound,
+        decides=False,
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from sophia_cli.bench.pace import DISK, Pace
+from sophia_cli.bench.pace import Pace
 from sophia_cli.bench.results import Figure, Load, PaceOf
 from sophia_cli.bench.statistics import Samples
 
@@ -35,7 +35,8 @@ class Measurement:
         calls: one or several.
         figures: makes the figures, from one array of milliseconds for each call and the pace.
         before: what has to be done before each visit, and is not measured.
-        commits: whether a call waits for the disk, so that the disk's pace counts.
+        paced_by: pieces of the pace that count beside the usual: `DISK` where a call waits for the
+            disk, `BATCH` where it computes for a tenth of a second or longer.
     """
 
     def __init__(
@@ -43,12 +44,12 @@ class Measurement:
         *calls: Call,
         figures: Callable[..., Iterable[Figure]],
         before: Callable[[], object] = lambda: None,
-        commits: bool = False,
+        paced_by: Collection[str] = (),
     ) -> None:
         self._calls = calls
         self._figures = figures
         self._before = before
-        self._commits = commits
+        self._paced_by = paced_by
         self._numbers = itertools.count()
         self._spent: list[list[float]] = [[] for _ in calls]
         self._ticks: list[dict[str, float]] = []
@@ -60,10 +61,10 @@ class Measurement:
         """
         self._before()
         self._warm_up()
-        self._ticks.extend(pace.tick() for _ in range(_TICKS))
+        self._ticks.extend(pace.tick(self._paced_by) for _ in range(_TICKS))
         taken, ends = 0, time.perf_counter() + seconds / VISITS * len(self._calls)
         while taken == 0 or (time.perf_counter() < ends and taken < _ENOUGH):
-            self._ticks.append(pace.tick())
+            self._ticks.append(pace.tick(self._paced_by))
             round_ends = time.perf_counter() + _ROUND
             while taken == 0 or time.perf_counter() < round_ends:
                 number = next(self._numbers)
@@ -86,13 +87,13 @@ class Measurement:
     def results(self) -> Iterator[Figure | Load]:
         """The figures of all visits."""
         series: list[Samples] = [np.array(samples) for samples in self._spent]
-        yield from self._figures(*series, pace_of(self._ticks, disk=self._commits))
+        yield from self._figures(*series, pace_of(self._ticks))
 
 
-def pace_of(ticks: Sequence[Mapping[str, float]], *, disk: bool = False) -> PaceOf:
+def pace_of(ticks: Sequence[Mapping[str, float]]) -> PaceOf:
     """What many ticks of the pace came to."""
     found = {}
-    for name in ticks[0].keys() - (set() if disk else {DISK}):
+    for name in ticks[0]:
         quick, median = np.quantile([tick[name] for tick in ticks], [0.1, 0.5])
         found[name] = (float(f"{quick:.5g}"), float(f"{median:.5g}"))
     return found

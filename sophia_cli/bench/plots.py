@@ -16,7 +16,7 @@ from sophia_cli.bench.statistics import Estimate
 
 _WIDE = Frame(1040, 340)
 _HALF = Frame(508, 250)
-_ROW = 26
+_DOT = 9
 
 
 def distributions(run: Run) -> Chart | None:
@@ -71,13 +71,14 @@ def loads(run: Run) -> list[tuple[Chart, Chart]]:
 def recall(measured: RecallAt) -> Chart:
     """The share of the evidence among the first k, a row a kind of question, with intervals."""
     kinds = list(measured.values)
-    frame = Frame(1040, 66 + _ROW * len(kinds), left=190)
-    x = Scale(0, 100, frame.left, frame.width - frame.right)
-    rows = [frame.top + _ROW * (place + 0.5) for place in range(len(kinds))]
     depths = sorted({k for by_k in measured.values.values() for k in by_k})
+    height = _DOT * (len(depths) + 1.5)
+    frame = Frame(1040, 66 + round(height * len(kinds)), left=190)
+    x = Scale(0, 100, frame.left, frame.width - frame.right)
+    rows = [round(frame.top + height * (place + 0.5), 1) for place in range(len(kinds))]
     series = []
     for colour, k in enumerate(depths):
-        lift = 7 * (colour - (len(depths) - 1) / 2)
+        lift = _DOT * (colour - (len(depths) - 1) / 2)
         found = [
             (row + lift, measured.values[kind][k])
             for kind, row in zip(kinds, rows, strict=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sophia_cli.bench import plots, wording
 from sophia_cli.bench.compare import Comparison
-from sophia_cli.bench.results import Figure, Run
+from sophia_cli.bench.results import Figure, Run, ScenarioResult
 from sophia_cli.bench.scenarios import SCENARIOS
 
 _TEMPLATE = "report.html.j2"
@@ -56,6 +56,7 @@ def page(run: Run, comparison: Comparison | None = None) -> str:
         headlines=list(_headlines(run)),
         bar_of=_bar,
         tone_of=_tone,
+        measured_once=_measured_once,
         distributions=plots.distributions(run),
         loads=plots.loads(run),
         recalls=[plots.recall(each) for one in run.scenarios for each in one.recalls],
@@ -65,7 +66,7 @@ def page(run: Run, comparison: Comparison | None = None) -> str:
 
 def _headlines(run: Run) -> Iterator[_Headline]:
     for scenario in run.scenarios:
-        for figure in scenario.figures[:1]:
+        for figure in () if scenario.recalls else scenario.figures[:1]:
             yield _Headline(
                 scenario.name,
                 figure.name,
@@ -91,6 +92,11 @@ def _tone(figure: Figure) -> str:
     if False in kept:
         return "bad"
     return "good" if kept and None not in kept else "quiet"
+
+
+def _measured_once(scenario: ScenarioResult) -> bool:
+    """Whether its figures are no times of many calls and have no limits: names and values do."""
+    return not any(each.quantiles or each.target or each.bound for each in scenario.figures)
 
 
 def _about(scenario: str) -> str:

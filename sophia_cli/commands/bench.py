@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sophia_cli.bench.compare import Comparison, compare
+from sophia_cli.bench.dataset import read_dataset
+from sophia_cli.bench.own import OnDataset, own_run
 from sophia_cli.bench.result_file import as_document, read, write
 from sophia_cli.bench.results import Run
 from sophia_cli.bench.running import run
 from sophia_cli.bench.scenarios import SCENARIOS, Scenario
 from sophia_cli.bench.screen import show_comparison, show_run
 from sophia_cli.commands.options import path_of
+from sophia_cli.commands.rendering import place_of
 from sophia_cli.config.keys import nearest
 from sophia_cli.errors import InvalidInput
 from sophia_cli.exit_status import ExitStatus
@@ -23,6 +26,8 @@ from sophia_cli.invocation import Invocation
 from sophia_cli.terminal import Outcome, Terminal
 
 _ALL = "all"
+_RECALL = "recall"
+_MOST_MISTAKES = 50
 _MOST_MEMORIES = 10_000_000
 _SECONDS = (0.05, 3600.0)
 
@@ -49,9 +54,25 @@ def command(
     report: Annotated[
         str | None, typer.Option(help="Write a page with plots.", metavar="FILE")
     ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Recall on this labelled set, JSONL.", metavar="FILE")
+    ] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="Recall on your own marked questions; see feedback.")
+    ] = False,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Fit the ranking on your own marked questions.")
+    ] = False,
+    revert: Annotated[
+        bool, typer.Option("--revert", help="Rank by the weights that ship with sophia again.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before switching to what --fit found.")
+    ] = False,
 ) -> Outcome:
-    """Measure speed on a store of its own, beside the targets; your memories are not touched.
+    """Measure speed and recall on a store of its own, beside the targets.
 
+    Your memories are not touched: --own reads them, --fit changes their ranking if you say so.
     With --compare the exit code is 1 when something got slower or worse beyond the noise.
 
     \b
@@ -60,20 +81,44 @@ def command(
       sophia bench embedding cache --seconds 1
       sophia bench --out before.json --report bench.html
       sophia bench --compare before.json
+      sophia bench recall --dataset questions.jsonl
+      sophia bench recall --own --compare before.json
+      sophia bench recall --fit
     """
     invocation = Invocation.of(context)
-    chosen = _scenarios(scenarios or [_ALL])
+    on_recall = {"--dataset": dataset is not None, "--own": own, "--fit": fit, "--revert": revert}
+    asked_for = [option for option, given in on_recall.items() if given]
+    chosen = _scenarios(scenarios or ([_RECALL] if asked_for else [_ALL]))
     _check(memories, seconds)
+    _check_recall(chosen, asked_for)
+    if yes and not fit:
+        raise InvalidInput("--yes goes with --fit")
+    if fit or revert:
+        _alone(asked_for[0], {"--compare": compare_, "--out": out, "--report": report})
+        from sophia_cli.commands import bench_fit
+
+        return bench_fit.fitted(invocation, yes=yes) if fit else bench_fit.reverted(invocation)
     page, result = (_writable(invocation, *each) for each in (("--report", report), ("--out", out)))
     before = None if compare_ is None else read(path_of(invocation, compare_))
-    measured = run(
-        chosen,
-        invocation.config,
-        memories=memories,
-        seconds=seconds,
-        progress=invocation.terminal.progress,
-        check=invocation.environment.check_cancelled,
-    )
+    if own:
+        with invocation.service() as service:
+            measured = own_run(
+                service,
+                invocation.config.recall.candidates,
+                invocation.now,
+                invocation.terminal.progress,
+            )
+    else:
+        if dataset is not None:
+            chosen = _on(invocation, dataset, chosen)
+        measured = run(
+            chosen,
+            invocation.config,
+            memories=memories,
+            seconds=seconds,
+            progress=invocation.terminal.progress,
+            check=invocation.environment.check_cancelled,
+        )
     comparison = None if before is None else compare(before, measured)
     if result is not None:
         write(measured, result)
@@ -109,6 +154,47 @@ def _scenarios(names: Sequence[str]) -> list[Scenario]:
                 f"did you mean {meant}?" if meant else f"there are {', '.join(SCENARIOS)}",
             )
     return [each for name, each in SCENARIOS.items() if _ALL in names or name in names]
+
+
+def _check_recall(chosen: Sequence[Scenario], asked_for: Sequence[str]) -> None:
+    """Checks that options about recall go with each other and with what is measured."""
+    if len(asked_for) > 1:
+        raise InvalidInput(f"{asked_for[0]} and {asked_for[1]} exclude each other")
+    names = [each.name for each in chosen]
+    for option in asked_for:
+        if _RECALL not in names or (option != "--dataset" and names != [_RECALL]):
+            raise InvalidInput(f"{option} goes with recall", f"say sophia bench recall {option}")
+
+
+def _alone(option: str, others: Mapping[str, str | None]) -> None:
+    for other, given in others.items():
+        if given is not None:
+            raise InvalidInput(
+                f"{other} does not go with {option}", f"use {other} with recall, --own or --dataset"
+            )
+
+
+def _on(invocation: Invocation, given: str, chosen: Sequence[Scenario]) -> list[Scenario]:
+    """The scenarios, with recall on the labelled set of a file; every mistake in it is told."""
+    path = path_of(invocation, given)
+    dataset = read_dataset(path, invocation.now)
+    if dataset.mistakes:
+        lines = [f"{place_of(bad)}: {bad.reason}" for bad in dataset.mistakes]
+        if len(lines) == 1:
+            raise InvalidInput(lines[0], "docs/recall-quality.md has the format")
+        for line in lines[:_MOST_MISTAKES]:
+            invocation.terminal.note(line)
+        raise InvalidInput(
+            f"{len(lines):,} mistakes, nothing was measured; the first: {lines[0]}",
+            "docs/recall-quality.md has the format",
+        )
+    progress = invocation.terminal.progress
+    return [
+        OnDataset(each.name, each.about, each.store, dataset, progress)
+        if each.name == _RECALL
+        else each
+        for each in chosen
+    ]
 
 
 def _check(memories: int, seconds: float) -> None:

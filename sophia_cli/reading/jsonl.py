@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -19,7 +19,7 @@ LONGEST_LINE = 2_000_000
 LARGEST_TURN = 2**31 - 1
 
 _TEXTS = ("content", "kind", "user", "agent", "session", "speaker", "at", "expires")
-_KEYS = (*_TEXTS, "turn", "tags")
+KEYS = (*_TEXTS, "turn", "tags")
 
 
 def read_jsonl(source: Source, now: datetime) -> Iterator[Item]:
@@ -34,15 +34,21 @@ def read_jsonl(source: Source, now: datetime) -> Iterator[Item]:
             yield BadLine(source.shown, line.number, line.fault)
         elif line.text.strip():
             try:
-                record = _record(line.text)
-                turn = _turn(record, turns)
-                yield from _unknown(source, line.number, record)
-                yield taken(source.shown, line.number, _draft(record, turn, now))
+                record = record_of(line.text)
+                turn = turn_of(record, turns)
+                for reason in unknown_keys(record, KEYS):
+                    yield BadLine(source.shown, line.number, reason, fatal=False)
+                yield taken(source.shown, line.number, draft_of(record, turn, now))
             except InvalidInput as error:
                 yield BadLine(source.shown, line.number, error.message)
 
 
-def _record(text: str) -> dict[str, Any]:
+def record_of(text: str) -> dict[str, Any]:
+    """The object that a line holds.
+
+    Raises:
+        InvalidInput: it is none.
+    """
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -53,8 +59,15 @@ def _record(text: str) -> dict[str, Any]:
     return record
 
 
-def _turn(record: dict[str, Any], turns: dict[str, int]) -> int | None:
-    """The turn that is given, or the next one of its session."""
+def turn_of(record: dict[str, Any], turns: dict[str, int]) -> int | None:
+    """The turn that is given, or the next one of its session.
+
+    Args:
+        turns: the next turn of each session; is kept up to date.
+
+    Raises:
+        InvalidInput: `turn` cannot be one.
+    """
     turn, session = record.get("turn"), record.get("session")
     if turn is None and isinstance(session, str):
         turn = turns.get(session, 0)
@@ -67,15 +80,20 @@ def _turn(record: dict[str, Any], turns: dict[str, int]) -> int | None:
     return turn
 
 
-def _unknown(source: Source, number: int, record: dict[str, Any]) -> Iterator[BadLine]:
-    for key in sorted(record.keys() - set(_KEYS)):
-        nearest = get_close_matches(key[:40], _KEYS, n=1)
-        meant = f", did you mean `{nearest[0]}`?" if nearest else f"; known are {', '.join(_KEYS)}"
-        reason = f"unknown key {key[:40]!r}{meant}"
-        yield BadLine(source.shown, number, reason, fatal=False)
+def unknown_keys(record: dict[str, Any], known: Sequence[str]) -> Iterator[str]:
+    """What is wrong with each key that is not known, with the nearest that is."""
+    for key in sorted(record.keys() - set(known)):
+        nearest = get_close_matches(key[:40], known, n=1)
+        meant = f", did you mean `{nearest[0]}`?" if nearest else f"; known are {', '.join(known)}"
+        yield f"unknown key {key[:40]!r}{meant}"
 
 
-def _draft(record: dict[str, Any], turn: int | None, now: datetime) -> Draft:
+def draft_of(record: dict[str, Any], turn: int | None, now: datetime) -> Draft:
+    """The draft that a line's object stands for; keys that are not known are not looked at.
+
+    Raises:
+        InvalidInput: a value cannot be used.
+    """
     for key in _TEXTS:
         if not isinstance(record.get(key, ""), str | None):
             raise InvalidInput(f"`{key}` is not a text")

@@ -59,9 +59,9 @@ def throughput(a_second: float, name: str = "stored", paced: PaceOf = PACE) -> F
     return rate(name, samples(64_000 / a_second, count=40), 64, paced)
 
 
-def beside(times: float, paced: PaceOf = PACE) -> Figure:
+def beside(times: float) -> Figure:
     """A ratio of two latencies."""
-    return ratio("beside", samples(10 * times), samples(10, seed=1), paced, bound=Limit(4))
+    return ratio("beside", samples(10 * times), samples(10, seed=1), PACE, bound=Limit(4))
 
 
 def load(clients: int, a_second: float, paced: PaceOf = PACE) -> Load:

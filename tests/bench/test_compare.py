@@ -38,10 +38,6 @@ from tests.bench.runs import (
         pytest.param(throughput(150), throughput(100), "worse", id="fewer a second"),
         pytest.param(throughput(100), throughput(150), "better", id="more a second"),
         pytest.param(throughput(150), throughput(100, paced=pace(1.5)), "same", id="fewer, slow"),
-        pytest.param(beside(1.6), beside(1.65), "same", id="the same beside another"),
-        pytest.param(beside(1.6), beside(2.2), "worse", id="dearer beside another"),
-        pytest.param(beside(1.6), beside(2.2, pace(1.5)), "worse", id="dearer, all of it slow"),
-        pytest.param(beside(1.6), beside(2.2, pace(1, model=1.5)), "same", id="another mixture"),
     ],
 )
 def test_a_figure_is_judged(before: Figure, now: Figure, verdict: str) -> None:
@@ -100,10 +96,7 @@ def test_a_run_does_not_differ_from_itself() -> None:
 
 
 def test_what_follows_from_other_figures_is_not_judged() -> None:
-    told = replace(time(10), decides=False)
-    assert not compare(
-        run(scenario(told)), run(scenario(replace(told, value=time(30).value)))
-    ).changes
+    assert not compare(run(scenario(beside(1.6))), run(scenario(beside(3.2)))).changes
 
 
 @pytest.mark.parametrize(

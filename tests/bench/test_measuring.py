@@ -9,7 +9,7 @@ import pytest
 from sophia_cli.bench.figures import latency, ratio
 from sophia_cli.bench.load import LoadMeasurement
 from sophia_cli.bench.measure import VISITS, Call, Measurement
-from sophia_cli.bench.pace import DISK, Pace, pace_of_this_machine
+from sophia_cli.bench.pace import BATCH, DISK, Pace, pace_of_this_machine
 from sophia_cli.bench.results import Figure
 
 
@@ -20,9 +20,10 @@ def pace() -> Pace:
 
 def test_the_pace_is_that_of_the_interpreter_the_model_and_the_disk(tmp_path: Path) -> None:
     with pace_of_this_machine(tmp_path) as pace:
-        tick = pace.tick()
-    assert [name.partition(",")[0] for name in tick] == ["python", "model", "disk"]
-    assert all(spent > 0 for spent in tick.values())
+        tick, whole = pace.tick(), pace.tick((DISK, BATCH))
+    assert [name.partition(",")[0] for name in tick] == ["python", "model"]
+    assert whole.keys() - tick.keys() == {DISK, next(name for name in whole if BATCH in name)}
+    assert all(spent > 0 for spent in whole.values())
 
 
 def _sleep(milliseconds: float) -> None:
@@ -66,7 +67,7 @@ def test_a_long_call_is_measured_once_a_visit(pace: Pace) -> None:
     measured = Measurement(
         _noting(calls, "long", 60),
         figures=lambda spent, paced: [latency("long", spent, paced)],
-        commits=True,
+        paced_by=(DISK,),
     )
     for _ in range(VISITS):
         measured.visit(0.01, pace)

@@ -44,6 +44,8 @@ SCRIPT: list[tuple[str, list[str]]] = [
     ("*", ["update", "ID", "--tag", "team=platform"]),
     ("", ["--json", "history", "ID"]),
     ("", ["link", "ID", "relates", "ID"]),
+    ("", ["feedback", "ID", "--query", "who is our champion?"]),
+    ("", ["--json", "feedback", "ID", "--query", "who is our champion?", "--wrong"]),
     ("*", ["stats", "--json"]),
     ("*", ["reindex", "--json"]),
     ("", ["export"]),

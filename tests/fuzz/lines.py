@@ -137,6 +137,11 @@ COMMANDS = (
         (_text.map("--query={}".format),),
         _filter | _limit | {"--dry-run": _flag, "--yes": _flag},
     ),
+    Command(
+        "feedback",
+        (_id, _text.map("--query={}".format)),
+        _scope | {"--kind": _kind, "--wrong": _flag, "--undo": _flag, "--now": _moment},
+    ),
     Command("stats"),
     Command("export", (_target,)),
     Command("import", (_file,)),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sophia_cli.bench.context import Context
 from sophia_cli.bench.figures import latency, rate
 from sophia_cli.bench.measure import Measurement
+from sophia_cli.bench.pace import BATCH
 from sophia_cli.bench.results import Limit
 from sophia_cli.bench.texts import questions, turns
 from sophia_cli.memory.words import embedded_text
@@ -34,6 +35,7 @@ def _batches(
     batches = [texts[start : start + size] for start in range(0, len(texts), size)]
     return Measurement(
         lambda n: embed(batches[n % len(batches)]),
+        paced_by=(BATCH,),
         figures=lambda spent, pace: [
             latency(f"{size} texts", spent, pace),
             rate(f"texts a second by {size}", spent, size, pace, decides=False),

@@ -9,6 +9,7 @@ from sophia_cli.bench.context import Context
 from sophia_cli.bench.figures import latency, overhead, ratio
 from sophia_cli.bench.load import LoadMeasurement
 from sophia_cli.bench.measure import Measurement
+from sophia_cli.bench.pace import DISK
 from sophia_cli.bench.results import Limit
 from sophia_cli.bench.texts import questions
 from sophia_cli.memory.model import Draft
@@ -65,7 +66,7 @@ def run(context: Context) -> Iterator[Measurement | LoadMeasurement]:
     yield Measurement(
         lambda n: embed(text("noted", n)),
         lambda n: service.remember([Draft(text("stored", n))], now, Trace()),
-        commits=True,
+        paced_by=(DISK,),
         figures=lambda embedding, stored, pace: [
             latency("remember", stored, pace, target=_TARGET),
             ratio("remember beside its embedding", stored, embedding, pace),

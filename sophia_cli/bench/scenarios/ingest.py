@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from sophia_cli.bench.context import Context
 from sophia_cli.bench.figures import rate, ratio
 from sophia_cli.bench.measure import Measurement
+from sophia_cli.bench.pace import BATCH
 from sophia_cli.bench.results import Limit
 from sophia_cli.bench.store import fresh_service
 from sophia_cli.bench.texts import turns
@@ -26,6 +27,7 @@ def run(context: Context) -> Iterator[Measurement]:
     yield Measurement(
         lambda n: service.embedder.embed([embedded_text(draft) for draft in _batch(n)]),
         lambda n: service.remember(_batch(n), now, Trace()),
+        paced_by=(BATCH,),
         figures=lambda embedding, storing, pace: [
             rate("memories stored a second", storing, _BATCH, pace),
             ratio(

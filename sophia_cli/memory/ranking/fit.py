@@ -118,7 +118,7 @@ def fitted(
     Args:
         start: what the weights are held to.
         penalty: how strongly; one number, or one a signal.
-        first: where the search begins, e.g. at the weights of another penalty; at the start if None.
+        first: where the search begins, e.g. the weights of another penalty; None: at the start.
     """
     cases = judged if isinstance(judged, Cases) else Cases(judged)
     origin = start.vector.astype(np.float64) if isinstance(start, Weights) else start

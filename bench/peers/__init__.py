@@ -1,0 +1,1 @@
+"""Other memories and stores on the same conversations: one file each, see `registry`."""
