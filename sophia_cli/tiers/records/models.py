@@ -57,13 +57,17 @@ class Models:
             assert row is not None  # noqa: S101  (set by the statement before)
             return row[0], row[1]
 
-        stored = self._database.run(work)
-        if stored != (name, dimension):
-            raise Refused(
-                f"embedding: the store holds vectors of {stored[0]} ({stored[1]} dimensions),"
-                f" the configuration names {name} ({dimension})",
-                "set embedding back, or change the store with `sophia reindex --re-embed`",
-            )
+        _check(self._database.run(work), (name, dimension))
+
+    def check(self, name: str, dimension: int) -> None:
+        """Checks that a store which has a model has this one; writes nothing.
+
+        Raises:
+            Refused: the store is built with another model.
+        """
+        stored = self.current()
+        if stored.name is not None and stored.dimension is not None:
+            _check((stored.name, stored.dimension), (name, dimension))
 
     def lacking(self, name: str, dimension: int, limit: int) -> list[Memory]:
         """Memories that have no vector of this model yet: what a change of model goes through."""
@@ -118,6 +122,15 @@ class Models:
             connection.execute("UPDATE epoch SET value = value + 1")
 
         self._database.run(work)
+
+
+def _check(stored: tuple[str, int], configured: tuple[str, int]) -> None:
+    if stored != configured:
+        raise Refused(
+            f"embedding: the store holds vectors of {stored[0]} ({stored[1]} dimensions),"
+            f" the configuration names {configured[0]} ({configured[1]})",
+            "set embedding back, or change the store with `sophia reindex --re-embed`",
+        )
 
 
 def _model_id(connection: Connection, name: str, dimension: int) -> int:

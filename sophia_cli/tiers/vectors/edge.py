@@ -32,14 +32,15 @@ from sophia_cli.tiers.vectors.schema import (
     payload,
 )
 from sophia_cli.tiers.vectors.shard import (
+    candidates_request,
     check_space,
     condition,
     drop_shard,
     engine_errors,
     forget_unread,
+    nearest_request,
     open_shard,
     point,
-    request,
 )
 from sophia_cli.tiers.vectors.stored_facts import AHEAD, facts_of, read_ahead
 from sophia_cli.tiers.vectors.union import united
@@ -103,19 +104,16 @@ class EdgeVectors:
     ) -> Candidates:
         """The union of the best `limit` of each of `SIGNALS`; see `united` for its scores."""
         check_vector(dense, self._dimension, "query vector")
-        numbers, words = dense.tolist(), sparse.asked(text)
-        queries = {
-            signal: engine.Query.Nearest(words if signal in SPARSE else numbers, using=signal)
-            for signal in SIGNALS
-        }
-        wanted = condition(where)
+        words, wanted = sparse.asked(text), condition(where)
         with self._reading(kind) as shard:
             population = shard.info().points_count
-            brought = shard.query_batch(
-                engine.QueryBatchRequest(
-                    [request(queries[signal], wanted, limit, population) for signal in SIGNALS]
+            requests = [
+                candidates_request(
+                    signal, words if signal in SPARSE else dense, wanted, limit, population
                 )
-            )
+                for signal in SIGNALS
+            ]
+            brought = shard.query_batch(engine.QueryBatchRequest(requests))
             ids, scores = united(brought, limit, attrgetter("int"))
             facts = facts_of(self._facts[kind], shard, ids)
         return Candidates(ids, scores, facts, self._facts[kind].speakers, population)
@@ -125,10 +123,9 @@ class EdgeVectors:
     ) -> list[tuple[UUID, float]]:
         """The best `limit` by cosine of `dense` alone, best first."""
         check_vector(dense, self._dimension, "query vector")
-        query = engine.Query.Nearest(dense.tolist(), using="dense")
         with self._reading(kind) as shard:
             population = shard.info().points_count
-            hits = shard.query(request(query, condition(where), limit, population))
+            hits = shard.query(nearest_request(dense, condition(where), limit, population))
         return [(cast(UUID, hit.id), hit.score) for hit in hits]
 
     def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:

@@ -32,9 +32,10 @@ class Hit(Protocol):
 def united(
     brought: Sequence[Sequence[Hit]], limit: int, key: Callable[[Any], Any] | None = None
 ) -> tuple[list[Any], NDArray[np.float32]]:
-    """One list of hits a signal, in the order of `SIGNALS`, each of `limit` at most, best first.
+    """One list of hits a signal, in the order of `SIGNALS`, best first.
 
     Args:
+        limit: from how many hits on a list has left something out.
         key: what to tell ids apart by, where that is cheaper than the id (a UUID's hash is not).
 
     Returns:
@@ -51,7 +52,7 @@ def united(
     rows = {found: row for row, found in enumerate(by_key)}
     scores = np.zeros((len(ids), len(SIGNALS)), np.float32)
     for column, (found, hits) in enumerate(zip(columns, brought, strict=True)):
-        if len(hits) == limit:
+        if len(hits) >= limit:
             scores[:, column] = hits[-1].score
         scores[[rows[each] for each in found], column] = [hit.score for hit in hits]
     return ids, scores

@@ -1,0 +1,233 @@
+"""How recall, ingest and memory grow with the store: python bench/scale.py 10000 100000 300000.
+
+The stores are filled without embedding: their vectors lie around those of a thousand embedded
+turns. Questions, and the turns that ingest is measured with, are embedded as always. A large store
+is measured in turns with the first one, so that both have the same machine; what counts is the
+ratio.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from stores import fresh_home
+from texts import questions, turns
+
+from sophia_cli import assembly
+from sophia_cli.config.model import Config
+from sophia_cli.embedding.bundled import BundledEmbedder
+from sophia_cli.home import Home
+from sophia_cli.memory.model import KINDS, Draft, Where
+from sophia_cli.memory.recalling import Question
+from sophia_cli.memory.service import MemoryService
+from sophia_cli.memory.trace import Trace
+from sophia_cli.memory.words import embedded_text
+
+_BATCH = 256
+_ROUNDS = 300
+_WRITTEN = 10
+_LIMIT = Config().recall.candidates
+
+
+class Embedder(BundledEmbedder):
+    """The bundled model; while `filling`, vectors of made-up neighbours at no cost."""
+
+    filling = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known = super().embed([embedded_text(draft) for draft in turns(1000)])
+        self._chance = np.random.default_rng(1)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As the bundled model does, or near one of the turns that it embedded."""
+        if not self.filling:
+            return super().embed(texts)
+        near = self._known[self._chance.integers(len(self._known), size=len(texts))]
+        made = near + 0.03 * self._chance.standard_normal(near.shape)
+        return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+
+@click.command()
+@click.argument("sizes", type=int, nargs=-1, required=True)
+def main(sizes: tuple[int, ...]) -> None:
+    """Prints the figures of each size, ascending, beside those of the first."""
+    embedder = Embedder()
+    assembly._embedder = lambda _: embedder  # no setting should name this one
+    small, *large = sizes
+    with fresh_home() as first, fresh_home() as second:
+        base = assembly.open_service(Config(), first)
+        fill(base.service, embedder, 0, small)
+        stored = 0
+        for size in large:
+            grown = assembly.open_service(Config(), second)
+            fill(grown.service, embedder, stored, size)
+            recalls(base.service, grown.service, small, size)
+            ingest(grown.service, size)
+            while_written(grown.service, size)
+            stored = size
+            reopened(grown, second, size)
+        base.close()
+
+
+def fill(service: MemoryService, embedder: Embedder, stored: int, size: int) -> None:
+    """Stores turns until there are `size`."""
+    embedder.filling = True
+    started = time.perf_counter()
+    for batch in _batches(itertools.islice(turns(size), stored, None)):
+        service.remember(batch, datetime.now(UTC), Trace())
+    spent = time.perf_counter() - started
+    service.vectors.flush()
+    embedder.filling = False
+    report(f"stored without embedding, {stored:,} to {size:,}", f"{(size - stored) / spent:.0f}/s")
+    report("memory of this process", f"{_resident()}")
+
+
+def recalls(base: MemoryService, service: MemoryService, small: int, size: int) -> None:
+    """Searches and recalls of both stores, each with its embedding, in turns."""
+    asked = questions(_ROUNDS, seed=size)
+    made = base.embedder.embed(asked)
+    searches: tuple[list[float], list[float]] = ([], [])
+    spent: tuple[list[float], list[float]] = ([], [])
+    tiers: list[dict[str, float]] = []
+    embedding = []
+    for text, vector in zip(asked, made, strict=True):
+        for spent_on, one in zip(searches, (base, service), strict=True):
+            spent_on.append(_timed(lambda one=one, text=text, v=vector: _search(one, text, v)))
+    for number, text in enumerate(asked):
+        embedding.append(_timed(lambda text=text: base.embedder.embed([text + " "])))
+        for place, one in enumerate((base, service)):
+            trace = Trace()
+            spent[place].append(
+                _timed(lambda one=one, text=text, trace=trace: _ask(one, text, trace))
+            )
+        if number >= 20:
+            tiers.append(trace.tiers)
+    searches, spent, embedding = (
+        tuple(one[20:] for one in searches),
+        tuple(one[20:] for one in spent),
+        embedding[20:],
+    )
+    for name, (few, many) in (
+        ("candidates of both kinds", searches),
+        ("recall, nothing cached", spent),
+    ):
+        report(f"{name}, {small:,}", _middle(few))
+        ratio = np.median(many) / np.median(few)
+        report(f"{name}, {size:,}", f"{_middle(many)} = {ratio:.2f} x")
+    over = np.median(spent[0]) - 1.5 * np.median(embedding)
+    report(
+        f"recall at {small:,} over its embedding", f"1.5 x {np.median(embedding):.1f} {over:+.1f}"
+    )
+    parts = {name: np.median([each.get(name, 0) for each in tiers]) for name in tiers[0]}
+    report("of it", ", ".join(f"{name} {part:.2f}" for name, part in parts.items()))
+
+
+def ingest(service: MemoryService, size: int) -> None:
+    """Storing against embedding the same texts, batch by batch in turns."""
+    embedding, storing = [], []
+    for batch in itertools.islice(_batches(_more(size, 0)), 6):
+        texts = [embedded_text(draft) for draft in batch]
+        embedding.append(_timed(lambda texts=texts: service.embedder.embed(texts)))
+        storing.append(
+            _timed(lambda batch=batch: service.remember(batch, datetime.now(UTC), Trace()))
+        )
+    report(f"ingest at {size:,} against embedding alone", f"{sum(embedding) / sum(storing):.2f}")
+
+
+def while_written(service: MemoryService, size: int) -> None:
+    """Recalls while another thread ingests, and without it."""
+    idle = [_timed(lambda text=text: _ask(service, text, Trace())) for text in questions(200, 21)]
+    ended = threading.Event()
+
+    def write() -> None:
+        for batch in itertools.islice(_batches(_more(size, 1)), _WRITTEN):
+            service.remember(batch, datetime.now(UTC), Trace())
+        ended.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    busy = []
+    for text in questions(100_000, 22):
+        busy.append(_timed(lambda text=text: _ask(service, text, Trace())))
+        if ended.is_set():
+            break
+    writer.join()
+    ratio = np.percentile(busy, 99) / np.percentile(idle, 99)
+    report(f"recall at {size:,}, idle", _middle(idle))
+    report(f"recall at {size:,}, while turns are ingested", f"{_middle(busy)}, p99 {ratio:.1f} x")
+
+
+def reopened(grown: assembly.OpenService, home: Home, size: int) -> None:
+    """Closing, opening again, and the first recall."""
+    closing = _timed(grown.close)
+    started = time.perf_counter()
+    again = assembly.open_service(Config(), home)
+    opened = (time.perf_counter() - started) * 1000
+    first = _timed(lambda: _ask(again.service, "what was decided?", Trace()))
+    report(
+        f"closed, opened, first recall at {size:,}",
+        f"{closing:.0f}, {opened:.0f}, {first:.0f} ms",
+    )
+    again.close()
+    disk = sum(path.stat().st_blocks * 512 for path in Path(home.vectors).rglob("*"))
+    report("vectors on disk", f"{disk >> 20} MB")
+
+
+def report(name: str, figure: str) -> None:
+    print(f"{name:52} {figure}", flush=True)
+
+
+def _search(service: MemoryService, text: str, vector: NDArray[np.float32]) -> None:
+    for kind in KINDS:
+        service.vectors.candidates(kind, vector, text, Where(), _LIMIT)
+
+
+def _ask(service: MemoryService, text: str, trace: Trace) -> None:
+    service.recall(Question(text), _LIMIT, datetime.now(UTC), trace)
+
+
+def _more(size: int, which: int) -> Iterator[Draft]:
+    """Turns that no store has yet."""
+    return turns(100_000, seed=size + 1 + which)
+
+
+def _batches(drafts: Iterator[Draft]) -> Iterator[list[Draft]]:
+    while batch := list(itertools.islice(drafts, _BATCH)):
+        yield batch
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    """Milliseconds that a call takes."""
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+def _middle(milliseconds: Sequence[float]) -> str:
+    low, high = np.percentile(milliseconds, [50, 99])
+    return f"{low:.1f} ms (p99 {high:.1f})"
+
+
+def _resident() -> str:
+    """Resident memory of this process: its own, mapped files, and the peak; MB."""
+    status: dict[str, int] = {}
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        with contextlib.suppress(ValueError, IndexError):
+            status[name] = int(value.split()[0]) >> 10
+    return f"{status['RssAnon']} MB + {status['RssFile']} MB mapped, peak {status['VmHWM']} MB"
+
+
+if __name__ == "__main__":
+    main()
