@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +29,7 @@ from texts import questions, turns
 
 from sophia_cli import assembly
 from sophia_cli.config.model import Config
+from sophia_cli.daemon.presence import running
 from sophia_cli.embedding.bundled import BundledEmbedder
 from sophia_cli.home import Home
 from sophia_cli.memory.model import KINDS, Draft, Where
@@ -35,6 +40,7 @@ from sophia_cli.memory.words import embedded_text
 
 _BATCH = 256
 _ROUNDS = 300
+_WARM = 20
 _WRITTEN = 10
 _LIMIT = Config().recall.candidates
 
@@ -55,7 +61,10 @@ class Embedder(BundledEmbedder):
             return super().embed(texts)
         near = self._known[self._chance.integers(len(self._known), size=len(texts))]
         made = near + 0.03 * self._chance.standard_normal(near.shape)
-        return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
+
+    def close(self) -> None:
+        """Stays open: several services share it."""
 
 
 @click.command()
@@ -90,7 +99,7 @@ def fill(service: MemoryService, embedder: Embedder, stored: int, size: int) -> 
     service.vectors.flush()
     embedder.filling = False
     report(f"stored without embedding, {stored:,} to {size:,}", f"{(size - stored) / spent:.0f}/s")
-    report("memory of this process", f"{_resident()}")
+    report("memory of this process", _resident())
 
 
 def recalls(base: MemoryService, service: MemoryService, small: int, size: int) -> None:
@@ -99,7 +108,7 @@ def recalls(base: MemoryService, service: MemoryService, small: int, size: int) 
     made = base.embedder.embed(asked)
     searches: tuple[list[float], list[float]] = ([], [])
     spent: tuple[list[float], list[float]] = ([], [])
-    tiers: list[dict[str, float]] = []
+    tiers: tuple[list[dict[str, float]], list[dict[str, float]]] = ([], [])
     embedding = []
     for text, vector in zip(asked, made, strict=True):
         for spent_on, one in zip(searches, (base, service), strict=True):
@@ -108,29 +117,25 @@ def recalls(base: MemoryService, service: MemoryService, small: int, size: int) 
         embedding.append(_timed(lambda text=text: base.embedder.embed([text + " "])))
         for place, one in enumerate((base, service)):
             trace = Trace()
-            spent[place].append(
-                _timed(lambda one=one, text=text, trace=trace: _ask(one, text, trace))
-            )
-        if number >= 20:
-            tiers.append(trace.tiers)
-    searches, spent, embedding = (
-        tuple(one[20:] for one in searches),
-        tuple(one[20:] for one in spent),
-        embedding[20:],
-    )
+            call = lambda one=one, text=text, trace=trace: _ask(one, text, trace)  # noqa: E731
+            spent[place].append(_timed(call))
+            if number >= _WARM:
+                tiers[place].append(trace.tiers)
     for name, (few, many) in (
         ("candidates of both kinds", searches),
         ("recall, nothing cached", spent),
     ):
+        few, many = few[_WARM:], many[_WARM:]
         report(f"{name}, {small:,}", _middle(few))
         ratio = np.median(many) / np.median(few)
         report(f"{name}, {size:,}", f"{_middle(many)} = {ratio:.2f} x")
-    over = np.median(spent[0]) - 1.5 * np.median(embedding)
+    over = np.median(spent[0][_WARM:]) - 1.5 * np.median(embedding[_WARM:])
     report(
         f"recall at {small:,} over its embedding", f"1.5 x {np.median(embedding):.1f} {over:+.1f}"
     )
-    parts = {name: np.median([each.get(name, 0) for each in tiers]) for name in tiers[0]}
-    report("of it", ", ".join(f"{name} {part:.2f}" for name, part in parts.items()))
+    for count, traces in zip((small, size), tiers, strict=True):
+        parts = {name: np.median([each.get(name, 0) for each in traces]) for name in traces[0]}
+        report(f"of it, {count:,}", ", ".join(f"{name} {part:.2f}" for name, part in parts.items()))
 
 
 def ingest(service: MemoryService, size: int) -> None:
@@ -169,17 +174,28 @@ def while_written(service: MemoryService, size: int) -> None:
 
 
 def reopened(grown: assembly.OpenService, home: Home, size: int) -> None:
-    """Closing, opening again, and the first recall."""
-    closing = _timed(grown.close)
-    started = time.perf_counter()
-    again = assembly.open_service(Config(), home)
-    opened = (time.perf_counter() - started) * 1000
-    first = _timed(lambda: _ask(again.service, "what was decided?", Trace()))
-    report(
-        f"closed, opened, first recall at {size:,}",
-        f"{closing:.0f}, {opened:.0f}, {first:.0f} ms",
-    )
-    again.close()
+    """Closing; a resident process from its start to an answer, before and after it is killed."""
+    report(f"closed, {size:,}", f"{_timed(grown.close):.0f} ms")
+    environment = dict(os.environ, SOPHIA_HOME=str(home.root))
+    sophia = str(Path(sys.executable).with_name("sophia"))
+
+    def run(*words: str) -> None:
+        subprocess.run([sophia, *words], env=environment, check=True, capture_output=True)
+
+    for state in ("started", "killed and started"):
+        spent = _timed(lambda: run("recall", "what was decided?"))
+        second = _timed(lambda state=state: run("recall", f"what was decided once {state}?"))
+        report(f"{state}, first recall, second", f"{spent:.0f}, {second:.0f} ms")
+        resident = running(home)
+        assert resident is not None
+        if state == "started":
+            run("remember", "Written just before the end.")
+            os.kill(resident.pid, signal.SIGKILL)
+        else:
+            time.sleep(15)
+            report("memory of the resident process", _resident(resident.pid))
+    run("recall", "Written just before the end")
+    run("down")
     disk = sum(path.stat().st_blocks * 512 for path in Path(home.vectors).rglob("*"))
     report("vectors on disk", f"{disk >> 20} MB")
 
@@ -219,10 +235,10 @@ def _middle(milliseconds: Sequence[float]) -> str:
     return f"{low:.1f} ms (p99 {high:.1f})"
 
 
-def _resident() -> str:
-    """Resident memory of this process: its own, mapped files, and the peak; MB."""
+def _resident(pid: int | str = "self") -> str:
+    """Resident memory of a process: its own, mapped files, and the peak; MB."""
     status: dict[str, int] = {}
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         name, _, value = line.partition(":")
         with contextlib.suppress(ValueError, IndexError):
             status[name] = int(value.split()[0]) >> 10

@@ -31,14 +31,12 @@ from sophia_cli.tiers.vectors.schema import (
     check_vector,
     payload,
 )
+from sophia_cli.tiers.vectors.search import candidates_request, condition, nearest_request
 from sophia_cli.tiers.vectors.shard import (
-    candidates_request,
     check_space,
-    condition,
     drop_shard,
     engine_errors,
     forget_unread,
-    nearest_request,
     open_shard,
     point,
 )

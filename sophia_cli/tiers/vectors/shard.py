@@ -1,4 +1,4 @@
-"""One collection of the engine in process: its directory, and what is asked of the engine there.
+"""One collection of the engine in process: its directory, and what is stored there.
 
 A collection appears and disappears by renaming its directory: a crash leaves the old one, the new
 one or none, never half of one.
@@ -18,26 +18,20 @@ import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, Refused, TierDown
 from sophia_cli.heap import page_out
-from sophia_cli.memory.model import IndexEntry, Vector, Where
-from sophia_cli.tiers.vectors import sparse
+from sophia_cli.memory.model import IndexEntry
+from sophia_cli.tiers.vectors import search, sparse
 from sophia_cli.tiers.vectors.schema import (
     DENSE,
     FACT_FIELDS,
     SCOPE,
     SPARSE,
     TIME,
-    matches,
     payload,
     scope,
-    span,
 )
 
 REBUILD = "`sophia reindex --from-scratch` rebuilds it from the records"
 _FREE_SOME = "free some space and run it again"
-
-
-EXACT_UP_TO = 10_000
-"""Points of a collection up to which vectors are compared in full; past it by their codes."""
 
 
 @contextmanager
@@ -118,7 +112,7 @@ def forget_unread(path: Path, population: int) -> None:
     searched by codes the vectors themselves, 3 kB a point.
     """
     page_out(path / "wal")
-    if population > EXACT_UP_TO:
+    if population > search.EXACT_UP_TO:
         for vectors in path.glob("segments/*/vector_storage-*/vectors"):
             page_out(vectors)
 
@@ -185,65 +179,3 @@ def point(entry: IndexEntry) -> engine.Point:
 def _payload(entry: IndexEntry) -> dict[str, Any]:
     kept = {name: value for name, value in payload(entry).items() if name in FACT_FIELDS}
     return kept | {SCOPE: scope(entry)}
-
-
-def candidates_request(
-    signal: str,
-    query: Vector | engine.SparseVector,
-    wanted: engine.Filter | None,
-    limit: int,
-    population: int,
-) -> engine.QueryRequest:
-    """The best `limit` by one signal, ids and scores alone.
-
-    In a collection past `EXACT_UP_TO` vectors are compared by their codes, and half as many again
-    are brought: 99.8 % of the nearest are among them. Their cosines are off by 0.004 on average, at
-    most by 0.016. To correct them would read a page from anywhere in the large files for each, and
-    those are not in memory.
-    """
-    by_codes = signal in DENSE and population > EXACT_UP_TO
-    compared = engine.QuantizationSearchParams(ignore=not by_codes, rescore=False)
-    return _request(signal, query, wanted, limit * 3 // 2 + 1 if by_codes else limit, compared)
-
-
-def nearest_request(
-    query: Vector, wanted: engine.Filter | None, limit: int, population: int
-) -> engine.QueryRequest:
-    """The best `limit` by meaning with their true cosines.
-
-    In a collection past `EXACT_UP_TO`, the codes choose twice as many, which are compared in full.
-    """
-    compared = engine.QuantizationSearchParams(
-        ignore=population <= EXACT_UP_TO, rescore=True, oversampling=2.0
-    )
-    return _request("dense", query, wanted, limit, compared)
-
-
-def _request(
-    signal: str,
-    query: Vector | engine.SparseVector,
-    wanted: engine.Filter | None,
-    limit: int,
-    compared: engine.QuantizationSearchParams,
-) -> engine.QueryRequest:
-    numbers = query if isinstance(query, engine.SparseVector) else query.tolist()
-    return engine.QueryRequest(
-        limit=limit,
-        query=engine.Query.Nearest(numbers, using=signal),
-        filter=wanted,
-        params=engine.SearchParams(quantization=compared),
-        with_payload=False,
-        with_vector=False,
-    )
-
-
-def condition(where: Where) -> engine.Filter | None:
-    """A filter as the engine takes it; None when everything is wanted."""
-    must: list[engine.FieldCondition] = [
-        engine.FieldCondition(key=SCOPE, match=engine.MatchValue(value=f"{name}={value}"))
-        for name, value in matches(where)
-    ]
-    start, end = span(where)
-    if start is not None or end is not None:
-        must.append(engine.FieldCondition(key=TIME, range=engine.RangeFloat(gte=start, lt=end)))
-    return engine.Filter(must=list(must)) if must else None

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -19,27 +16,9 @@ from sophia_cli.memory.model import Kind, Where
 from sophia_cli.tiers.vectors.edge import EdgeVectors
 
 from .entries import DIMENSION, entry, numbered, unit
+from .processes import child
 
 CODING = Kind.CODING
-TESTS = Path(__file__).parents[2]
-
-
-def _child(directory: Path, script: str) -> subprocess.Popen[str]:
-    """A process with `vectors` on the directory, which then runs `script`."""
-    lines = f"""
-    import os, signal, sys, time
-    from pathlib import Path
-    from sophia_cli.memory.model import Kind
-    from sophia_cli.tiers.vectors.edge import EdgeVectors
-    from tiers.vectors.entries import DIMENSION, entry
-    vectors = EdgeVectors(Path({str(directory)!r}), DIMENSION)
-    """
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(lines) + textwrap.dedent(script)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-    )
 
 
 def _file(directory: Path, pattern: str) -> Path:
@@ -48,7 +27,7 @@ def _file(directory: Path, pattern: str) -> Path:
 
 
 def test_every_written_point_survives_a_kill(tmp_path: Path) -> None:
-    written = _child(
+    written = child(
         tmp_path,
         """
         for start in range(0, 1000, 100):
@@ -69,7 +48,7 @@ def test_every_written_point_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_told_who_holds_the_directory(tmp_path: Path) -> None:
-    holder = _child(
+    holder = child(
         tmp_path,
         """
         vectors.upsert(Kind.CODING, [entry(1)])
@@ -154,7 +133,10 @@ def test_another_models_store_is_refused_and_can_be_reset(tmp_path: Path) -> Non
         "wal/first-index",
         "segments/*/segment.json",
         "segments/*/payload_storage/config.json",
-        # The engine panics at these two.
+        "segments/*/vector_storage-dense/quantized.config.json",
+        "segments/*/vector_storage-dense/quantized.meta.json",
+        # The engine panics at these three.
+        "segments/*/vector_storage-dense/quantized_data/status.dat",
         "segments/*/vector_storage-dense/deleted/status.dat",
         "segments/*/payload_index/*-scope-null/is_null/status.dat",
     ],
