@@ -3,7 +3,7 @@
 One process at a time owns the directory. Every call of the engine holds the interpreter's lock, so
 one more lock around each costs nothing and keeps `reset` and `close` from pulling a shard away
 under a reader. `optimize` would stand all threads still for minutes: it is never called, a large
-collection is searched by codes instead (docs/scale.md).
+collection is searched by codes instead.
 What was written survives a killed process; a loss of power only what was flushed.
 """
 

@@ -2,7 +2,7 @@
 
 Beside each vector stands a code of four bits a dimension (TurboQuant), written with it. To compare
 all vectors of a collection in full is a pass over 1.5 kB a point; over the codes it takes a fifth
-of the time. Measured, with what else was tried, in docs/scale.md.
+of the time.
 """
 
 from __future__ import annotations
