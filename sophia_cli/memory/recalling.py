@@ -122,18 +122,16 @@ class Recaller:
         # Some more than asked for, in case a few have ended since they were indexed.
         wanted = ranked.ids[: question.limit + 10]
         live = self._live(wanted, now, trace)
+        places = [place for place, id_ in enumerate(wanted) if id_ in live][: question.limit]
+        scores = ranked.scores.astype(float).round(4).tolist()
+        parts = ranked.parts[places].astype(float).round(4).tolist()
         found = [
             Recalled(
-                live[id_],
-                round(float(ranked.scores[place]), 4),
-                {
-                    name: round(part, 4)
-                    for name, part in zip(NAMES, ranked.parts[place].tolist(), strict=True)
-                    if part
-                },
+                live[wanted[place]],
+                scores[place],
+                {name: part for name, part in zip(NAMES, row, strict=True) if part},
             )
-            for place, id_ in enumerate(wanted)
-            if id_ in live
+            for place, row in zip(places, parts, strict=True)
         ]
         return found, len(wanted) == len(ranked.ids) or limit > 50 * question.limit
 

@@ -89,9 +89,10 @@ def _speaker(case: Case) -> Column:
     people = case.said.people
     if not people:
         return _nothing(case)
-    named = {name: float(is_named(name, people)) for name in case.pool.speakers if name is not None}
+    speakers = set(case.pool.speakers) - {None}
+    named = {name: float(is_named(name or "", people)) for name in speakers}
     known = np.array([name is not None for name in case.pool.speakers], bool)
-    return even(np.array([named.get(name or "", 0.0) for name in case.pool.speakers]), known)
+    return even(np.array([named.get(name, 0.0) for name in case.pool.speakers]), known)
 
 
 def _date(case: Case) -> Column:
