@@ -94,7 +94,7 @@ def _ended_by_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end it as Ctrl-C does; else the engines would outlive it.
 
     Those that follow within ten seconds add nothing: an impatient second Ctrl-C would break off the
-    removal of what the first one ended.
+    removal of what the first one ended. One that comes after that finds a process that is ending.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -113,7 +113,7 @@ def _ended_by_signals() -> Iterator[None]:
         yield
     finally:
         for each, handler in kept.items():
-            signal.signal(each, handler)
+            signal.signal(each, handler if ended < 0 else signal.SIG_IGN)
 
 
 def _checked(check: Callable[[], None], advance: Callable[[int], None]) -> Callable[[int], None]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Sophia, temporary_home
+from tests.conftest import Sophia, temporary_home, wait_until
 
 MEMORIES = [
     ("We chose Qdrant over Weaviate because of filtering speed", "coding", "alpha"),
@@ -51,5 +53,24 @@ def served(running: Sophia) -> Iterator[Sophia]:
     assert running.resident() == before
 
 
-def threads_of(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+def started(
+    sophia: Sophia, *arguments: str, **settings: object
+) -> tuple[subprocess.Popen[str], Callable[[], bool]]:
+    """A client whose command the resident process has taken; and whether it still runs it."""
+    client = sophia.start(*arguments, **settings)
+    stdin, resident = Path(f"/proc/{client.pid}/fd/0").readlink(), sophia.resident()
+
+    def runs() -> bool:
+        """The resident process holds the client's standard input, a pipe or terminal of its own."""
+        return stdin in _open_files(resident)
+
+    wait_until(runs)
+    return client, runs
+
+
+def _open_files(pid: int) -> set[Path]:
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since
+            found.add(descriptor.readlink())
+    return found

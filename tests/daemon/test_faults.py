@@ -16,16 +16,13 @@ import pytest
 
 import sophia_cli
 from tests.conftest import Sophia, wait_until
-from tests.daemon.conftest import threads_of
+from tests.daemon.conftest import started
 
 
 def waiting_command(sophia: Sophia, *options: str) -> subprocess.Popen[str]:
     """A command that the resident process runs, and that waits for its standard input."""
-    pid = sophia.resident()
-    before = threads_of(pid)
-    client = sophia.start(*options, "remember", "-")
-    wait_until(lambda: threads_of(pid) > before)
-    time.sleep(0.5)  # The thread is there before the client has handed over its streams.
+    client, _ = started(sophia, *options, "remember", "-")
+    time.sleep(0.5)  # It is taken a moment before the client hears so.
     return client
 
 

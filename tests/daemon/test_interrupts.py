@@ -13,26 +13,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Sophia, wait_until
-from tests.daemon.conftest import threads_of
-
-
-def started(sophia: Sophia, *arguments: str, **settings: object) -> tuple[object, int, int]:
-    """A client whose command has reached the resident process; its id and threads before."""
-    pid = sophia.resident()
-    before = threads_of(pid)
-    client = sophia.start(*arguments, **settings)
-    wait_until(lambda: threads_of(pid) > before)
-    return client, pid, before
+from tests.daemon.conftest import started
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_command_that_waits_for_stdin_ends_with_its_client(
     served: Sophia, number: signal.Signals
 ) -> None:
-    client, pid, before = started(served, "remember", "-")
+    client, runs = started(served, "remember", "-")
     client.send_signal(number)
     assert client.wait(10) == (130 if number is signal.SIGINT else -number)
-    wait_until(lambda: threads_of(pid) <= before)
+    wait_until(lambda: not runs())
     if number is signal.SIGINT:
         assert client.stderr.read().startswith("sophia: interrupted")
     client.communicate()
@@ -40,10 +31,10 @@ def test_a_command_that_waits_for_stdin_ends_with_its_client(
 
 def test_a_terminal_is_not_read_for_a_client_that_is_gone(served: Sophia) -> None:
     ours, theirs = pty.openpty()
-    client, pid, before = started(served, "remember", "-", stdin=theirs)
+    client, runs = started(served, "remember", "-", stdin=theirs)
     client.kill()
     client.communicate(timeout=10)
-    wait_until(lambda: threads_of(pid) <= before)
+    wait_until(lambda: not runs())
     os.write(ours, b"for the shell\n")
     assert os.read(theirs, 100) == b"for the shell\n"
     os.close(ours)
@@ -52,14 +43,11 @@ def test_a_terminal_is_not_read_for_a_client_that_is_gone(served: Sophia) -> Non
 
 def test_a_command_that_nobody_reads_ends_with_its_client(served: Sophia, tmp_path: Path) -> None:
     remember_many(served, tmp_path, 300)
-    pid = served.resident()
-    before = threads_of(pid)
-    client = served.start("export")  # far more than a pipe holds
-    wait_until(lambda: threads_of(pid) > before)
+    client, runs = started(served, "export")  # far more than a pipe holds
     time.sleep(0.3)
     client.kill()
     client.wait(10)
-    wait_until(lambda: threads_of(pid) <= before)
+    wait_until(lambda: not runs())
     client.communicate()
 
 
@@ -67,7 +55,8 @@ def test_an_interrupted_ingest_keeps_what_it_said(sophia: Sophia, tmp_path: Path
     assert sophia("up").returncode == 0
     path = tmp_path / "many.jsonl"
     path.write_text("\n".join(json.dumps({"content": text}) for text in texts(6000)))
-    client, pid, _ = started(sophia, "ingest", str(path))
+    pid = sophia.resident()
+    client, _ = started(sophia, "ingest", str(path))
     wait_until(lambda: live_of(sophia) > 256)
     client.send_signal(signal.SIGINT)
     _, error = client.communicate(timeout=30)
@@ -83,7 +72,8 @@ def live_of(sophia: Sophia) -> int:
 
 
 def test_a_second_interrupt_leaves_at_once(served: Sophia) -> None:
-    client, pid, before = started(served, "remember", "-")
+    pid = served.resident()
+    client, runs = started(served, "remember", "-")
     os.kill(pid, signal.SIGSTOP)  # so that the first one cannot be heard
     client.send_signal(signal.SIGINT)
     time.sleep(0.5)
@@ -92,7 +82,7 @@ def test_a_second_interrupt_leaves_at_once(served: Sophia) -> None:
     assert client.wait(5) == 130
     os.kill(pid, signal.SIGCONT)
     client.communicate()
-    wait_until(lambda: threads_of(pid) <= before)
+    wait_until(lambda: not runs())
 
 
 @pytest.mark.parametrize("command", [["list", "-n", "1000"], ["export"], ["--json", "list"]])
@@ -114,7 +104,7 @@ def test_a_pipe_that_is_closed_early_is_no_fault(
 
 
 def test_a_stopped_client_holds_up_nobody(served: Sophia) -> None:
-    client, _, _ = started(served, "remember", "-")
+    client, _ = started(served, "remember", "-")
     client.send_signal(signal.SIGSTOP)
     assert served("list", timeout=10).returncode == 0
     client.send_signal(signal.SIGCONT)

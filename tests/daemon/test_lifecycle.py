@@ -6,11 +6,12 @@ import json
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import Sophia, processes_of, wait_until
-from tests.daemon.conftest import threads_of
+from tests.daemon.conftest import started
 from tests.daemon.test_faults import one_error, waiting_command
 
 
@@ -68,7 +69,7 @@ def test_down_and_a_command_at_once(running: Sophia) -> None:
 
 def test_engines_that_a_foreground_command_uses_stay(running: Sophia) -> None:
     foreground = running.start("--no-daemon", "ingest", "-", "--format", "text")
-    wait_until(lambda: threads_of(foreground.pid) > 2, 30)
+    wait_until(lambda: len(list(Path(f"/proc/{foreground.pid}/task").iterdir())) > 2, 30)
     assert running("down", timeout=40).returncode == 0
     assert "PostgreSQL        running" in running("status").stdout
     out, error = foreground.communicate("written in the foreground\n", timeout=60)
@@ -141,12 +142,8 @@ def test_commands_of_two_configurations_at_once_are_not_cut(served: Sophia) -> N
 def test_a_command_that_waits_for_another_configuration_can_be_interrupted(
     served: Sophia,
 ) -> None:
-    pid = served.resident()
-    before = threads_of(pid)
-    busy = served.start("ingest", "-", "--format", "text")
-    wait_until(lambda: threads_of(pid) > before)
-    other = served.start("list", env={"SOPHIA_HOT_CACHE__ENABLED": "false"})
-    wait_until(lambda: threads_of(pid) > before + 1)
+    busy, _ = started(served, "ingest", "-", "--format", "text")
+    other, _ = started(served, "list", env={"SOPHIA_HOT_CACHE__ENABLED": "false"})
     other.send_signal(signal.SIGINT)
     _, error = other.communicate(timeout=10)
     assert other.returncode == 130
