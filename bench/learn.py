@@ -1,31 +1,37 @@
 """Fits the ranker's weights: python bench/learn.py DIRECTORY [--write].
 
-Each conversation is left out in turn, and with it a fifth of the labelled notes: weights are fitted
-on the rest, and what they reach on what was left out is measured, all of it through the service.
+Each conversation is left out in turn, and with it as large a share of the labelled notes: weights
+are fitted on the rest, and what they reach on what was left out is measured, all of it through the
+service.
 Turns come in two forms, with speaker, date and session and as plain notes without, and one set of
-weights serves both and the notes. `--write` fits on all and writes
+weights serves both and the notes. Each conversation in each form is a memory of its own, as each
+team has one: how rare a word is depends on the whole store. `--write` fits on all and writes
 sophia_cli/memory/ranking/weights.yaml.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
-from labelled_notes import DEPTHS, ingest_notes, names_of, note_questions, recall_of
 from locomo import Conversation, conversations, plain
-from recall import FIGURES, figures_of, remember
+from recall import FIGURES, Names, figures_of, remember
 from stores import fresh_service
 
+from sophia_cli.bench.dataset import store
+from sophia_cli.bench.scenarios.recall import labelled_notes
 from sophia_cli.config.model import Config
-from sophia_cli.memory.model import KINDS, Kind, Where
+from sophia_cli.memory.model import Kind, Where
 from sophia_cli.memory.ranking import NAMES, Weights
 from sophia_cli.memory.ranking.fit import Judged, fitted
+from sophia_cli.memory.ranking.relevance import DEPTHS
+from sophia_cli.memory.ranking.relevance import measured as measures_of
 from sophia_cli.memory.searching import Question
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.trace import Trace
@@ -33,7 +39,6 @@ from sophia_cli.memory.trace import Trace
 _WEIGHTS = Path(__file__).parents[1] / "sophia_cli" / "memory" / "ranking" / "weights.yaml"
 _DEPTH = Config().recall.candidates
 _NOTHING = Weights("nothing", {})
-_FOLDS = 5
 FORMS = ("with facts", "plain")
 NOTES = "notes"
 NOTE_FIGURES = tuple(f"R@{depth}" for depth in DEPTHS)
@@ -45,11 +50,19 @@ _PENALTY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question that was asked: what is right, and the signals of its candidates."""
+    """A question that was asked: what is right, and the signals of its candidates.
 
+    Attributes:
+        service: who was asked.
+        right: how many memories are right.
+        figures: those of an answer, from its ids, best first.
+    """
+
+    service: MemoryService
     question: Question
-    evidence: frozenset[str]
     judged: Judged
+    right: int
+    figures: Callable[[Sequence[UUID]], list[float]]
 
 
 Rows = dict[str, list[list[list[float]]]]
@@ -62,79 +75,87 @@ def main() -> None:
     parser.add_argument("--penalty", type=float, default=_PENALTY)
     arguments = parser.parse_args()
     talks = conversations(arguments.directory)
-    with fresh_service() as service, fresh_service() as note_service:
-        names: dict[UUID, frozenset[str]] = {}
-        turns = {
-            form: [judge_talk(service, talk, names) for talk in forms]
-            for form, forms in zip(FORMS, (talks, [plain(talk) for talk in talks]), strict=True)
+    with ExitStack() as opened:
+        judged = {
+            form: [judge_talk(opened.enter_context(fresh_service()), each) for each in talks_in]
+            for form, talks_in in in_forms(talks).items()
         }
-        notes = judge_notes(note_service)
-        rows: Rows = {form: [] for form in (*FORMS, NOTES)}
-        for fold, talk in enumerate(talks):
-            weights = learnt(
-                [
-                    case
-                    for form in FORMS
-                    for n, t in enumerate(turns[form])
-                    if n != fold
-                    for case in t
-                ],
-                [case for n, case in enumerate(notes) if n % _FOLDS != fold % _FOLDS],
-                arguments.penalty,
-            )
-            service.recaller.use(weights)
-            note_service.recaller.use(weights)
-            for form in FORMS:
-                rows[form].append(
-                    [
-                        figures_of([names[id_] for id_ in asked(service, case)], case.evidence)
-                        for case in turns[form][fold]
-                    ]
-                )
-                print(f"{talk.name:6} {form:12}" + line(np.mean(rows[form][-1], axis=0)))
-            rows[NOTES].append(
-                [
-                    recall_of(names_of(note_service, asked(note_service, case)), case.evidence)
-                    for case in notes[fold::_FOLDS]
-                ]
-            )
-    summary = {form: summarised(each) for form, each in rows.items()}
-    for form, (means, spreads) in summary.items():
-        print(f"{form}: {shown(form, means, spreads)}")
-    weights = learnt(
-        [c for form in FORMS for talk in turns[form] for c in talk], notes, arguments.penalty
-    )
+        notes = judge_notes(opened.enter_context(fresh_service()))
+        # What is left out at once: a conversation in both forms, and as large a share of the notes.
+        groups = judged | {NOTES: [notes[place :: len(talks)] for place in range(len(talks))]}
+        rows: Rows = {part: [] for part in groups}
+        for place, talk in enumerate(talks):
+            weights = learnt(*(_without(groups, place)), arguments.penalty)
+            for part, each in groups.items():
+                rows[part].append([case.figures(asked(case, weights)) for case in each[place]])
+                print(f"{talk.name:6} {part:12}" + line(np.mean(rows[part][-1], axis=0)))
+    summary = {part: summarised(each) for part, each in rows.items()}
+    for part, (means, spreads) in summary.items():
+        print(f"{part}: {shown(part, means, spreads)}")
+    weights = learnt(*_without(groups, None), arguments.penalty)
     for name, weight in sorted(weights.of.items(), key=lambda pair: -abs(pair[1])):
         print(f"  {name:18} {weight:+.3f}")
     if arguments.write:
-        write(weights, summary, sum(len(talk) for talk in turns[FORMS[0]]), len(notes))
+        write(weights, summary, sum(len(talk) for talk in groups[FORMS[0]]), len(notes))
 
 
-def judge_talk(
-    service: MemoryService, talk: Conversation, names: dict[UUID, frozenset[str]]
-) -> list[Case]:
+def _without(groups: dict[str, list[list[Case]]], place: int | None) -> tuple[list[Case], ...]:
+    """The cases about turns and those about notes, but for one group of each."""
+    kept = {
+        part: [case for n, group in enumerate(each) if n != place for case in group]
+        for part, each in groups.items()
+    }
+    return [case for form in FORMS for case in kept[form]], kept[NOTES]
+
+
+def in_forms(talks: Sequence[Conversation]) -> dict[str, list[Conversation]]:
+    """The same conversations in each of `FORMS`."""
+    return dict(zip(FORMS, ([*talks], [plain(talk) for talk in talks]), strict=True))
+
+
+def judge_talk(service: MemoryService, talk: Conversation) -> list[Case]:
     """Stores a conversation and asks all questions about it."""
-    names.update(remember(service, talk))
+    names = remember(service, talk)
     where = Where(user=talk.drafts[0].user)
     cases = []
     for each in talk.questions:
         question = Question(each.text, (Kind.BUSINESS,), where, _DEPTH)
         ids, signals = signals_of(service, question)
         right = np.array([bool(names[id_] & each.evidence) for id_ in ids], bool)
-        cases.append(Case(question, each.evidence, Judged(signals, right)))
+        cases.append(
+            Case(
+                service,
+                question,
+                Judged(signals, right),
+                len(each.evidence),
+                _of_turns(names, each.evidence),
+            )
+        )
     return cases
 
 
 def judge_notes(service: MemoryService) -> list[Case]:
     """Stores the labelled notes and asks all questions about them."""
-    ingest_notes(service)
     cases = []
-    for each in note_questions():
-        question = Question(each.text, KINDS, limit=_DEPTH)
+    for each in store(labelled_notes(), service, datetime.now(UTC)):
+        question = replace(each.question, limit=_DEPTH)
         ids, signals = signals_of(service, question)
-        right = np.array([name in each.evidence for name in names_of(service, ids)], bool)
-        cases.append(Case(question, each.evidence, Judged(signals, right)))
+        right = np.array([id_ in each.right for id_ in ids], bool)
+        cases.append(
+            Case(service, question, Judged(signals, right), len(each.right), _of_notes(each.right))
+        )
     return cases
+
+
+def _of_turns(names: Names, evidence: frozenset[str]) -> Callable[[Sequence[UUID]], list[float]]:
+    return lambda order: figures_of([names[id_] for id_ in order], evidence)
+
+
+def _of_notes(right: frozenset[UUID]) -> Callable[[Sequence[UUID]], list[float]]:
+    def figures(order: Sequence[UUID]) -> list[float]:
+        return measures_of([id_ in right for id_ in order], len(right))[: len(DEPTHS)].tolist()
+
+    return figures
 
 
 def signals_of(
@@ -150,9 +171,10 @@ def learnt(turns: Sequence[Case], notes: Sequence[Case], penalty: float) -> Weig
     return Weights("learnt", dict(zip(NAMES, vector.tolist(), strict=True)))
 
 
-def asked(service: MemoryService, case: Case) -> list[UUID]:
-    """The ids that come back with the weights that the service has now, best first."""
-    found = service.recall(case.question, _DEPTH, datetime.now(UTC), Trace())
+def asked(case: Case, weights: Weights) -> list[UUID]:
+    """The ids that come back with these weights, best first."""
+    case.service.recaller.use(weights)
+    found = case.service.recall(case.question, _DEPTH, datetime.now(UTC), Trace())
     return [recalled.memory.id for recalled in found]
 
 

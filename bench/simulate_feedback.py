@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from uuid import UUID
 
 import numpy as np
-from learn import FORMS, Case, judge_notes, judge_talk, learnt
-from locomo import conversations, plain
+from learn import FORMS, Case, in_forms, judge_notes, judge_talk, learnt
+from locomo import conversations
 from stores import fresh_service
 
 from sophia_cli.memory.ranking import Weights
@@ -100,13 +100,12 @@ def main() -> None:
 def groups(directory: Path) -> dict[str, list[User]]:
     """The users of each kind, with their candidates as the service brings them."""
     talks = conversations(directory)
-    names: dict[UUID, frozenset[str]] = {}
-    with fresh_service() as service, fresh_service() as note_service:
+    with ExitStack() as opened:
         turns = {
-            form: [judge_talk(service, talk, names) for talk in forms]
-            for form, forms in zip(FORMS, (talks, [plain(talk) for talk in talks]), strict=True)
+            form: [judge_talk(opened.enter_context(fresh_service()), each) for each in talks_in]
+            for form, talks_in in in_forms(talks).items()
         }
-        notes = judge_notes(note_service)
+        notes = judge_notes(opened.enter_context(fresh_service()))
     marked = {form: [[_marked(case) for case in talk] for talk in turns[form]] for form in FORMS}
     found: dict[str, list[User]] = {}
     for form in FORMS:
@@ -190,7 +189,7 @@ def _all_but(turns: dict[str, list[list[Case]]], place: int) -> list[Case]:
 
 def _marked(case: Case) -> Marked:
     """A question with all its evidence marked, as a user would who knows what is right."""
-    return Marked(case.judged, max(len(case.evidence), int(case.judged.right.sum())))
+    return Marked(case.judged, max(case.right, int(case.judged.right.sum())))
 
 
 assert DECIDES in _SHOWN

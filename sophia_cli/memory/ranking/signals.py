@@ -24,7 +24,6 @@ _FUSED = np.array([0.6, 0.6, 0.5, 1.0], np.float32)
 
 _DAY = 86_400.0
 _YEAR = 365.2425 * _DAY
-_DENSE = SIGNALS.index("dense")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +67,6 @@ def signals_in(
 def _session(case: Case) -> Column:
     """How well the best of its session fits."""
     return case.pool.best_of_thread(case.fused)
-
-
-def _session_meaning(case: Case) -> Column:
-    return case.pool.best_of_thread(case.pool.scores[:, _DENSE])
 
 
 def _before(case: Case) -> Column:
@@ -168,7 +163,6 @@ def _nothing(case: Case) -> Column:
 
 _FITTING: Mapping[str, Signal] = {
     "session": _session,
-    "session_meaning": _session_meaning,
     "before": _before,
     "answers": _answers,
 }

@@ -16,6 +16,7 @@ from sophia_cli.memory.model import FACTS
 from sophia_cli.memory.shape import Shape
 
 _MOST = 500_000
+_FIRST = 256
 
 
 class FactsTable:
@@ -31,7 +32,7 @@ class FactsTable:
         self._threads: dict[str, int] = {}
         self._rows: dict[int, int] = {}
         self._free: list[int] = []
-        self._table = np.empty(256, FACTS)
+        self._table = np.empty(_FIRST, FACTS)
 
     @property
     def full(self) -> bool:
@@ -68,7 +69,11 @@ class FactsTable:
 
     def clear(self) -> None:
         """Forgets everything."""
-        self.__init__()  # type: ignore[misc]
+        self.speakers = []
+        for numbers in (self._speaker_numbers, self._threads, self._rows):
+            numbers.clear()
+        self._free = []
+        self._table = np.empty(_FIRST, FACTS)
 
     def _row_of(self, id_: UUID) -> int:
         """The row of a point: its own, a free one, or the next."""

@@ -57,10 +57,9 @@ def test_a_note_without_a_speaker_is_neither_for_nor_against() -> None:
 
 def test_a_note_without_a_session_is_neither_for_nor_against() -> None:
     found = candidates(One(1, dense=0.9, thread=1, turn=0), One(2, thread=2, turn=0), One(3))
-    for name in ("session", "session_meaning"):
-        first, second, none = _column(name, found)
-        assert first > none > second
-        assert none == pytest.approx(0, abs=1e-5)
+    first, second, none = _column("session", found)
+    assert first > none > second
+    assert none == pytest.approx(0, abs=1e-5)
 
 
 def test_a_date_is_near_within_its_span_and_falls_outside_faster_before_than_after() -> None:
@@ -119,13 +118,13 @@ def test_the_best_of_a_session_speaks_for_all_of_it() -> None:
         One(2, dense=0.1, thread=1),
         One(3, dense=0.5, thread=2),
     )
-    assert _column("session_meaning", found) == _standardised(0.9, 0.9, 0.5)
+    assert _column("session", found) == _standardised(0.9, 0.9, 0.5)
 
 
 def test_threads_of_two_collections_are_not_mixed_up() -> None:
     one = (Kind.CODING, candidates(One(1, dense=0.9, thread=0, turn=0)))
     other = (Kind.BUSINESS, candidates(One(2, dense=0.1, thread=0, turn=1)))
-    assert _column("session_meaning", [one, other]) == _standardised(0.9, 0.1)
+    assert _column("session", [one, other]) == _standardised(0.9, 0.1)
     assert _column("before", [one, other]) == [0, 0]
 
 
