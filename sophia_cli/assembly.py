@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from sophia_cli.config.model import Config
+from sophia_cli.config.shapes import bytes_in
 from sophia_cli.embedding.loading import LoadingEmbedder
 from sophia_cli.engines.postgres import Postgres
 from sophia_cli.engines.process import Engine
@@ -24,6 +25,7 @@ from sophia_cli.memory.answers import Lifetimes
 from sophia_cli.memory.model import Kind
 from sophia_cli.memory.ports import Embedder, HotCache, Vectors
 from sophia_cli.memory.service import MemoryService
+from sophia_cli.tiers.gpu_cache import GpuCache, Settings
 from sophia_cli.tiers.records import Records
 
 _FLUSHED = "flushed"
@@ -100,8 +102,10 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
             records,
             vectors,
             embedder,
+            GpuCache(_front(config)),
             cache,
             Lifetimes({Kind.CODING: ttl.coding, Kind.BUSINESS: ttl.business}, ttl.aggregate),
+            config.gpu_cache.similar_from,
         )
         if flushed is not None:
             _replay(flushed, records)
@@ -154,6 +158,18 @@ def _vectors(
             write_consistency_factor=section.write_consistency_factor,
         ),
         None,
+    )
+
+
+def _front(config: Config) -> Settings:
+    section = config.gpu_cache
+    return Settings(
+        section.device,
+        bytes_in(section.vector_memory),
+        bytes_in(section.answer_memory),
+        section.answers,
+        section.vectors,
+        section.rescoring,
     )
 
 

@@ -59,5 +59,6 @@ class Upkeep(threading.Thread):
         service.records.outbox.owe_expired(now)
         while service.indexer.drain() and not self._ended.is_set():
             pass
+        service.follow()
         if service.records.outbox.answers_to_erase():
             service.erase_answers(Trace())

@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sophia_cli.errors import TierDown
-from sophia_cli.memory.answers import AnswerCache, Recalled
+from sophia_cli.memory.answers import Answer, AnswerCache, Like, Recalled, digest
+from sophia_cli.memory.exact import ExactVectors
 from sophia_cli.memory.model import Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.ranking import NAMES, Weights, checked, shipped
 from sophia_cli.memory.searching import Question, Searcher
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.understanding.question import Understanding, speaks_of_time
+from sophia_cli.tiers.gpu_cache import GpuCache
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.feedback import StoredWeights
 from sophia_cli.tiers.records.outbox import Epochs
 
 __all__ = ["Question", "Recaller"]
 
+# Of how many an answer that is to be diverse is chosen, at least and for each memory wanted.
+_CHOICE, _CHOICE_FOR_EACH = 50, 4
+
 
 class Recaller:
-    """Answers questions: from the cache, by search, or by the records' words alone."""
+    """Answers questions: from the caches, by search, or by the records' words alone.
+
+    Args:
+        similar_from: the cosine from which on a question is given the answer to another; None
+            for never.
+    """
 
     def __init__(
         self,
         records: Records,
         vectors: Vectors,
         embedder: Embedder,
+        front: GpuCache,
         answers: AnswerCache,
+        similar_from: float | None = None,
     ) -> None:
         self._records = records
+        self._embedder = embedder
         self._answers = answers
+        self.exact = ExactVectors(front, records)
+        self._rescoring = front.settings.rescoring
+        self._similar_from = similar_from
         self.searcher = Searcher(records, vectors, embedder, answers)
         self._fixed: Weights | None = None
         self._weights = shipped()
@@ -58,13 +75,22 @@ class Recaller:
             epochs = self._records.outbox.epochs()
         weights = self._weights_of(epochs, trace)
         request = _request(question, candidates, now, weights)
-        key = self._answers.key(request, question.kinds, epochs)
-        kept = self._answers.get(key, now, trace)
+        place = self._answers.place(request, question.kinds, epochs)
+        kept = self._answers.get(place, now, trace)
         if kept is not None:
-            trace.served_by = "hot_cache"
             return kept
         try:
-            found = self._search(question, candidates, now, weights, trace)
+            said = self.searcher.understood(question, now, trace)
+            vector = self.searcher.vector_of(said, trace)
+            like = None
+            if self._similar_from is not None:
+                like = _like(request, said, self._embedder.model, vector)
+                kept = self._answers.get_like(
+                    place, like, self._similar_from, question.text, now, trace
+                )
+                if kept is not None:
+                    return kept
+            found = self._search(question, said, vector, candidates, now, weights, trace)
             trace.served_by = "vectors"
         except TierDown as error:
             if error.tier == "records":
@@ -73,9 +99,9 @@ class Recaller:
             trace.served_by = "records"
             return self._by_words(question, now, trace)
         if not epochs.owing.intersection(question.kinds):
-            self._answers.keep(
-                key, found, trace.says, question.kinds, lambda: self._still_at(epochs)
-            )
+            until = now + self._answers.lifetime(question.kinds)
+            answer = Answer(question.text, found, trace.says, until)
+            self._answers.keep(place, answer, now, lambda: self._still_at(epochs), like)
         return found
 
     def _weights_of(self, epochs: Epochs, trace: Trace) -> Weights:
@@ -93,10 +119,20 @@ class Recaller:
         return self._weights
 
     def _search(
-        self, question: Question, candidates: int, now: datetime, weights: Weights, trace: Trace
+        self,
+        question: Question,
+        said: Understanding,
+        vector: Vector,
+        candidates: int,
+        now: datetime,
+        weights: Weights,
+        trace: Trace,
     ) -> list[Recalled]:
-        said = self.searcher.understood(question, now, trace)
-        vector = self.searcher.vector_of(said, trace)
+        if question.diverse:
+            choice = max(_CHOICE, _CHOICE_FOR_EACH * question.limit)
+            whole = replace(question, diverse=False, limit=choice)
+            found = self._search(whole, said, vector, candidates, now, weights, trace)
+            return list(self.exact.diverse(found, question.limit, len(vector), trace))
         limit = max(candidates, question.limit)
         while True:
             if question.by_meaning:
@@ -146,6 +182,8 @@ class Recaller:
             for id_, score in wanted.items()
             if id_ in live
         ]
+        if self._rescoring:
+            found = list(self.exact.rescored(found, vector, trace))
         return found, len(wanted) == len(nearest) or limit > 50 * question.limit
 
     def _live(self, ids: Sequence[UUID], now: datetime, trace: Trace) -> dict[UUID, Memory]:
@@ -189,7 +227,19 @@ def _request(
         "span": [where.since, where.until],
         "limit": question.limit,
         "by_meaning": question.by_meaning,
+        "diverse": question.diverse,
         "candidates": candidates,
         "weights": weights.digest,
         "asked_on": asked_at.date().isoformat() if speaks_of_time(question.text) else None,
     }
+
+
+def _like(request: dict[str, Any], said: Understanding, model: str, vector: Vector) -> Like:
+    """What another question must share with this one to be given its answer.
+
+    All but its words; and whom, which times and what it asks for, since the vector does not tell
+    the questions of two people apart.
+    """
+    asks_for = [said.people, said.guessed, said.spans, sorted(said.wanted), said.kind]
+    scope = digest(request | {"text": None, "asks_for": asks_for, "model": model})
+    return Like(scope, digest({"model": model, "embedded": said.embedded}), vector)

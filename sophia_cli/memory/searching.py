@@ -34,6 +34,7 @@ class Question:
 
     Attributes:
         by_meaning: memories like the text are wanted, not answers to it.
+        diverse: memories that differ from each other are wanted.
         asked_at: what `last week` is relative to, when that is not now.
     """
 
@@ -42,6 +43,7 @@ class Question:
     where: Where = field(default_factory=Where)
     limit: int = 10
     by_meaning: bool = False
+    diverse: bool = False
     asked_at: datetime | None = None
 
 
@@ -80,7 +82,7 @@ class Searcher:
         texts = [text for text, _ in said.embedded]
         model, name = self._embedder.model, "\x1f".join(texts)
         kept = self._answers.vector(model, name, trace)
-        if kept is not None:
+        if kept is not None and kept.shape == (self._embedder.dimension,):
             return kept
         with trace.tier("embedding"):
             vectors = self._embedder.embed(texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import NotFound, OutOfSpace, TierDown
+from sophia_cli.errors import NotFound, OutOfSpace, SophiaError, TierDown
 from sophia_cli.memory.answers import AnswerCache, Lifetimes, Recalled
 from sophia_cli.memory.classify import classify
 from sophia_cli.memory.identity import content_hash
@@ -24,6 +24,7 @@ from sophia_cli.memory.recalling import Question, Recaller
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_draft
 from sophia_cli.memory.words import embedded_text
+from sophia_cli.tiers.gpu_cache import GpuCache
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.memories import NewMemory
 from sophia_cli.tiers.records.outbox import Owed
@@ -56,8 +57,9 @@ class MemoryService:
     """One memory over its tiers. Safe to use from many threads.
 
     Args:
-        records, vectors, embedder, cache: the tiers.
+        records, vectors, embedder, front, cache: the tiers; `front` is the one in this process.
         lifetimes: how long cached answers live.
+        similar_from: see `Recaller`.
     """
 
     def __init__(
@@ -65,23 +67,44 @@ class MemoryService:
         records: Records,
         vectors: Vectors,
         embedder: Embedder,
+        front: GpuCache,
         cache: HotCache,
         lifetimes: Lifetimes,
+        similar_from: float | None = None,
     ) -> None:
         self.records = records
         self.vectors = vectors
         self.embedder = embedder
-        self.answers = AnswerCache(cache, records.models.current().store, lifetimes)
+        self.front = front
+        self.answers = AnswerCache(front, cache, records.models.current().store, lifetimes)
         self.indexer = Indexer(records, vectors, embedder)
         self.meters = Meters()
         self.started_at = utc_now()
-        self.recaller = Recaller(records, vectors, embedder, self.answers)
+        self.recaller = Recaller(records, vectors, embedder, front, self.answers, similar_from)
+        self._forgets: int | None = None
+        self._front_fault: str | None = None
         self._model_lock = threading.Lock()
         self._model_checked = False
 
     def warm_up(self) -> None:
-        """Uses every tier once, so that the first question does not pay for what loads lazily."""
+        """Uses every tier once, so that the first question does not pay for what loads lazily.
+
+        The tier in this process takes its device memory here: importing torch takes seconds.
+        """
+        try:
+            self.front.open(self.embedder.dimension)
+        except SophiaError as error:
+            self._front_fault = f"gpu_cache: {error.message}"
         self.recaller.recall(Question("warm up"), 1, utc_now(), Trace())
+
+    def warm_vectors(self, page: int, check: Callable[[], None]) -> int:
+        """Brings the vectors of the newest memories into this process; returns how many.
+
+        Args:
+            page: how many are read at once.
+            check: called between pages; raises when the caller has had enough.
+        """
+        return self.recaller.exact.warm(page, check)
 
     def remember(self, drafts: Sequence[Draft], now: datetime, trace: Trace) -> list[Remembered]:
         """Stores memories; acknowledged once row, audit event and outbox entry have committed.
@@ -138,6 +161,8 @@ class MemoryService:
                 self._check_model()
             except TierDown as error:
                 trace.degrade(error.message)
+            if self._front_fault is not None:
+                trace.degrade(self._front_fault)
             found = self.recaller.recall(question, candidates, now, trace)
             if self.indexer.last_error is not None:
                 trace.degrade(f"{self.indexer.last_error}: what was just stored may be missing")
@@ -199,6 +224,7 @@ class MemoryService:
                     {
                         "records": "erased" if _is_blank(rows.get(id_)) else "still there",
                         "vectors": in_vectors.get(id_, "erased"),
+                        "gpu_cache": "erased",
                         "hot_cache": in_answers or "erased",
                     },
                 )
@@ -232,6 +258,16 @@ class MemoryService:
         with trace.tier("records"):
             self.records.outbox.answers_erased()
         return None
+
+    def follow(self) -> None:
+        """Lets go of what this process keeps, once another one has forgotten a memory.
+
+        It could not be served any more; this is so that its words are gone.
+        """
+        forgets = self.records.outbox.epochs().forgets
+        if self._forgets not in (None, forgets):
+            self.answers.erase_here()
+        self._forgets = forgets
 
     def close(self) -> None:
         """Closes every tier."""

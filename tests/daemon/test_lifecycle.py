@@ -120,9 +120,9 @@ def test_status_tells_the_processes_of_this_home(served: Sophia) -> None:
 def test_a_changed_configuration_is_followed_without_a_restart(served: Sophia) -> None:
     recall = ["recall", "which vector database?", "--session", "alpha", "-v"]
     served(*recall)
-    assert "served by hot_cache" in served(*recall).stderr
+    assert "served by gpu_cache" in served(*recall).stderr
     off = {"SOPHIA_HOT_CACHE__ENABLED": "false"}
-    assert "served by hot_cache" not in served(*recall, env=off).stderr
+    assert "served by vectors" in served(*recall, env=off).stderr
     assert "served by hot_cache" in served(*recall).stderr
 
 

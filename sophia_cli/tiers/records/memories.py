@@ -289,7 +289,7 @@ class Memories:
             for id_ in gone:
                 _event(connection, id_, now, "forgotten", {})
             if gone:
-                connection.execute("UPDATE store SET erase_answers = true")
+                connection.execute("UPDATE store SET erase_answers = true, forgets = forgets + 1")
                 _move_epochs(connection, {Kind(row[1]) for row in rows})
             return Written([Stored(id_, id_ in gone) for id_ in ids], list(owed.values()))
 

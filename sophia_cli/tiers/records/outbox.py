@@ -68,12 +68,15 @@ class Truth:
 class Epochs:
     """The epoch of each kind, whether its index owes anything, and which weights rank.
 
-    `weights` is the id of weights that were fitted here; None for those that ship with sophia.
+    Attributes:
+        weights: the id of weights that were fitted here; None for those that ship with sophia.
+        forgets: how often memories were forgotten.
     """
 
     values: Mapping[Kind, int]
     owing: frozenset[Kind]
     weights: int | None = None
+    forgets: int = 0
 
 
 class Outbox:
@@ -88,12 +91,12 @@ class Outbox:
         def work(connection: Connection) -> Epochs:
             rows = connection.execute(
                 "SELECT kind, value, EXISTS (SELECT FROM outbox o WHERE o.kind = epoch.kind),"
-                " (SELECT weights_id FROM store) FROM epoch"
+                " store.weights_id, store.forgets FROM epoch, store"
             ).fetchall()
             return Epochs(
                 {Kind(kind): value for kind, value, *_ in rows},
-                frozenset(Kind(kind) for kind, _, owes, _ in rows if owes),
-                rows[0][3],
+                frozenset(Kind(kind) for kind, _, owes, *_ in rows if owes),
+                *rows[0][3:],
             )
 
         return self._database.ask(work)

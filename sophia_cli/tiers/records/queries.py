@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from sophia_cli.errors import InvalidInput, NotFound
-from sophia_cli.memory.model import Kind, Memory, Where
+from sophia_cli.memory.model import Kind, Memory, Vector, Where
 from sophia_cli.tiers.records.database import Connection, Database
 from sophia_cli.tiers.records.rows import COLUMNS, MODEL, conditions, memory_of
 
@@ -82,6 +84,19 @@ class Queries:
                 [list(ids)],
             ).fetchall()
             return {row[0]: memory_of(row) for row in rows}
+
+        return self._database.ask(work)
+
+    def vectors(self, ids: Sequence[UUID]) -> dict[UUID, Vector]:
+        """The vectors of these memories by the store's model; those without one are left out."""
+
+        def work(connection: Connection) -> dict[UUID, Vector]:
+            rows = connection.execute(
+                "SELECT memory_id, vector FROM memory_vector"
+                " WHERE memory_id = ANY(%s) AND model_id = (SELECT model_id FROM store)",
+                [list(ids)],
+            ).fetchall()
+            return {id_: np.frombuffer(stored, "<f4") for id_, stored in rows}
 
         return self._database.ask(work)
 
