@@ -115,7 +115,7 @@ class AnswerCache:
         self._front = front
         self._cache = cache
         self._prefix = f"{store}:"
-        self._lifetimes = lifetimes
+        self.lifetimes = lifetimes
         # One thread fills the caches, so that no answer waits for it.
         self._filler = ThreadPoolExecutor(1, "answers")
         self._filling: dict[str, Future[None]] = {}
@@ -198,7 +198,7 @@ class AnswerCache:
 
     def lifetime(self, kinds: Sequence[Kind]) -> timedelta:
         """How long an answer about these kinds lives."""
-        return min(self._lifetimes.answers[kind] for kind in kinds)
+        return min(self.lifetimes.answers[kind] for kind in kinds)
 
     def aggregate(
         self, name: str, epochs: Epochs, compute: Callable[[], dict[str, Any]], trace: Trace
@@ -212,7 +212,7 @@ class AnswerCache:
                 return found
         figures = compute()
         value = json.dumps(figures).encode()
-        seconds = self._lifetimes.aggregate.total_seconds()
+        seconds = self.lifetimes.aggregate.total_seconds()
         self._ask(trace, lambda: self._cache.put(key, value, seconds))
         return figures
 
