@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sophia_cli.memory.model import Kind, Memory, Vector
 from sophia_cli.tiers.records.database import Connection, Database
-from sophia_cli.tiers.records.rows import COLUMNS, MODEL, memory_of, vector_of
+from sophia_cli.tiers.records.rows import COLUMNS, memory_of, vector_of
 
 NEIGHBOURS = 2
 """How many turns on each side of a memory its index entry knows."""
@@ -257,7 +257,7 @@ class Outbox:
 
 def _turns(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Turn]:
     rows = connection.execute(
-        f"SELECT {COLUMNS}, model.name, v.vector FROM memory m{MODEL}"  # noqa: S608
+        f"SELECT {COLUMNS}, v.vector FROM memory m"  # noqa: S608
         " LEFT JOIN memory_vector v ON v.memory_id = m.id"
         " AND v.model_id = (SELECT model_id FROM store) WHERE m.id = ANY(%s)",
         [list(ids)],

@@ -13,7 +13,7 @@ import numpy as np
 from sophia_cli.errors import InvalidInput, NotFound
 from sophia_cli.memory.model import Kind, Memory, Vector, Where
 from sophia_cli.tiers.records.database import Connection, Database
-from sophia_cli.tiers.records.rows import COLUMNS, MODEL, conditions, memory_of
+from sophia_cli.tiers.records.rows import COLUMNS, conditions, memory_of
 
 _SHORTEST_PREFIX = 6
 
@@ -79,7 +79,7 @@ class Queries:
 
         def work(connection: Connection) -> dict[UUID, Memory]:
             rows = connection.execute(
-                f"SELECT {COLUMNS}, model.name FROM memory m{MODEL}"  # noqa: S608
+                f"SELECT {COLUMNS} FROM memory m"  # noqa: S608
                 " WHERE m.id = ANY(%s)",
                 [list(ids)],
             ).fetchall()
@@ -117,7 +117,7 @@ class Queries:
 
         def work(connection: Connection) -> list[Memory]:
             rows = connection.execute(
-                f"SELECT {COLUMNS}, model.name FROM memory m{MODEL} WHERE {condition}"  # noqa: S608
+                f"SELECT {COLUMNS} FROM memory m WHERE {condition}"  # noqa: S608
                 " ORDER BY m.id DESC LIMIT %(limit)s",
                 values | {"limit": limit},
             ).fetchall()
@@ -139,9 +139,9 @@ class Queries:
                 "WITH asked AS (SELECT coalesce(nullif(string_agg("  # noqa: S608
                 " quote_literal(lexeme), ' | '), '')::tsquery, ''::tsquery) AS query"
                 " FROM unnest(to_tsvector('english', %(text)s)))"
-                f" SELECT {COLUMNS}, model.name,"
+                f" SELECT {COLUMNS},"
                 " ts_rank_cd(to_tsvector('english', m.content), asked.query)::float8 AS rank"
-                f" FROM asked, memory m{MODEL}"
+                f" FROM asked, memory m"
                 f" WHERE to_tsvector('english', m.content) @@ asked.query AND {condition}"
                 " ORDER BY rank DESC, m.id DESC LIMIT %(limit)s",
                 values | {"text": text, "limit": limit},
@@ -159,10 +159,11 @@ class Queries:
 
         def work(connection: Connection) -> list[str]:
             rows = connection.execute(
+                # A plan is made while the store is small: with EXISTS one that reads all of it.
                 "SELECT word FROM unnest(%(words)s::text[]) WITH ORDINALITY AS w(word, place)"  # noqa: S608
-                " WHERE EXISTS (SELECT FROM memory m"
+                " CROSS JOIN LATERAL (SELECT FROM memory m"
                 "  WHERE lower(split_part(m.speaker, ' ', 1)) = w.word AND m.speaker IS NOT NULL"
-                f"   AND {condition}) ORDER BY place",
+                f"   AND {condition} LIMIT 1) one ORDER BY place",
                 values | {"words": list(words)},
             ).fetchall()
             return [row[0] for row in rows]
