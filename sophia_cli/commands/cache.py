@@ -38,8 +38,11 @@ def stats(context: typer.Context) -> Outcome:
       sophia cache stats --json
     """
     with Invocation.of(context).service() as service:
-        kept, gpu = service.front.stats(), readings()
+        kept, gpu, fault = service.front.stats(), readings(), service.front_fault
     figures = asdict(kept) | {"gpu": asdict(gpu)}
+    trace = Trace(served_by="gpu_cache")
+    if fault is not None:
+        trace.degrade(fault)
 
     def text(terminal: Terminal) -> None:
         where = f" on {kept.device} ({kept.library}, {kept.dtype})" if kept.device else ""
@@ -70,7 +73,7 @@ def stats(context: typer.Context) -> Outcome:
         for device in gpu.gpus:
             terminal.line(f"GPU {device.index}: {_shown(asdict(device))}")
 
-    return Outcome([figures], text, Trace(served_by="gpu_cache"))
+    return Outcome([figures], text, trace)
 
 
 @group.command(cls=Command)

@@ -30,6 +30,7 @@ class Upkeep(threading.Thread):
 
     def run(self) -> None:
         """Works until `stop`."""
+        self._opened.service.open_front()
         pause = self._pause
         flushed = time.monotonic()
         while not self._ended.wait(pause):

@@ -82,20 +82,22 @@ class MemoryService:
         self.started_at = utc_now()
         self.recaller = Recaller(records, vectors, embedder, front, self.answers, similar_from)
         self._forgets: int | None = None
-        self._front_fault: str | None = None
+        self.front_fault: str | None = None
         self._model_lock = threading.Lock()
         self._model_checked = False
 
     def warm_up(self) -> None:
-        """Uses every tier once, so that the first question does not pay for what loads lazily.
+        """Uses every tier once, so that the first question does not pay for what loads lazily."""
+        self.recaller.recall(Question("warm up"), 1, utc_now(), Trace())
 
-        The tier in this process takes its device memory here: importing torch takes seconds.
+    def open_front(self) -> None:
+        """Gives the tier in this process its device memory. It may import torch, which takes
+        seconds; until then, and where there is no such device, it goes without vectors.
         """
         try:
             self.front.open(self.embedder.dimension)
         except SophiaError as error:
-            self._front_fault = f"gpu_cache: {error.message}"
-        self.recaller.recall(Question("warm up"), 1, utc_now(), Trace())
+            self.front_fault = f"gpu_cache: {error.message}"
 
     def warm_vectors(self, page: int, check: Callable[[], None]) -> int:
         """Brings the vectors of the newest memories into this process; returns how many.
@@ -161,8 +163,8 @@ class MemoryService:
                 self._check_model()
             except TierDown as error:
                 trace.degrade(error.message)
-            if self._front_fault is not None:
-                trace.degrade(self._front_fault)
+            if self.front_fault is not None:
+                trace.degrade(self.front_fault)
             found = self.recaller.recall(question, candidates, now, trace)
             if self.indexer.last_error is not None:
                 trace.degrade(f"{self.indexer.last_error}: what was just stored may be missing")

@@ -71,14 +71,14 @@ class Two:
         self.opened: list[OpenService] = [self._open()]
         self.opened.append(self._open(self.opened[0].service.vectors))
         for each in self.opened:
-            each.service.warm_up()
+            each.service.open_front()
 
     def restart_second(self) -> None:
         self.opened[1].service.answers.close()
         self.opened[1].service.records.close()
         self.opened[1].use.release()
         self.opened[1] = self._open(self.opened[0].service.vectors)
-        self.opened[1].service.warm_up()
+        self.opened[1].service.open_front()
 
     def kill_cache(self) -> None:
         valkey = Valkey(self.home)

@@ -16,7 +16,7 @@ from tests.commands.stores import opened_console
 def near() -> Iterator[Console]:
     """A store that answers a similar question from its cache."""
     with opened_console({"SOPHIA_GPU_CACHE__SIMILAR_FROM": "0.85"}) as console:
-        console.service.warm_up()
+        console.service.open_front()
         console.remember("We chose Qdrant for the cluster", "--user", "ana", "--speaker", "Ana")
         console.remember("We chose Redis for the cache", "--user", "bo", "--speaker", "Bo")
         yield console
@@ -70,7 +70,7 @@ def test_a_diverse_answer_repeats_itself_less(console: Console, user: str, comma
 
 
 def test_stats_clear_and_warm(empty: Console) -> None:
-    empty.service.warm_up()
+    empty.service.open_front()
     ids = [empty.remember(f"fact {number} of the launch") for number in range(5)]
     empty.ok("feedback", ids[3], "--query", "which fact is third?")
     (empty.cwd / "questions.txt").write_text("what of the launch?\n\nwhich facts?\n")
@@ -107,7 +107,7 @@ def test_a_file_of_questions_that_is_none(
 
 def test_what_another_process_forgot_is_let_go_of(empty: Console) -> None:
     service = empty.service
-    service.warm_up()
+    service.open_front()
     id_ = empty.remember("the code is 4711")
     service.follow()
     empty.data("recall", "what is the code?")

@@ -169,3 +169,19 @@ def test_an_index_that_an_older_version_laid_out_is_built_anew(sophia: Sophia) -
 
     wait_until(answered)
     assert sophia.data("stats")[0]["vectors"]["points"] == {"coding": 1, "business": 0}
+
+
+def test_a_device_that_is_not_there_is_said_and_costs_nothing_else(served: Sophia) -> None:
+    away = {"SOPHIA_GPU_CACHE__DEVICE": "cuda:99"}
+    ask = ("--json", "recall", "which vector database?")
+
+    def said() -> list[str]:
+        envelope = json.loads(served(*ask, env=away).stdout)
+        assert envelope["data"]
+        found: list[str] = envelope["degraded"]
+        return found
+
+    wait_until(said)
+    assert said()[0].startswith("gpu_cache: ")
+    assert json.loads(served(*ask).stdout)["degraded"] == []
+    wait_until(lambda: served.data("cache", "stats")[0]["state"] == "open")
