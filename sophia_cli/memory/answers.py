@@ -75,6 +75,11 @@ class AnswerCache:
 
     def get(self, key: str, now: datetime, trace: Trace) -> list[Recalled] | None:
         """The answer kept under `key`, unless a memory in it has ended since."""
+        found = self._kept(key, now, trace)
+        trace.look_up("hot_cache", "answers", found=found is not None)
+        return found
+
+    def _kept(self, key: str, now: datetime, trace: Trace) -> list[Recalled] | None:
         filling = self._filling.get(key)
         if filling is not None:
             wait([filling], _FILL_TIMEOUT)
@@ -148,6 +153,7 @@ class AnswerCache:
     def vector(self, model: str, text: str, trace: Trace) -> Vector | None:
         """The vector of a question asked before."""
         kept = self._ask(trace, lambda: self._cache.get(self._vector_key(model, text)))
+        trace.look_up("hot_cache", "vectors", found=kept is not None)
         return None if kept is None else np.frombuffer(kept, "<f4")
 
     def keep_vector(self, model: str, text: str, vector: Vector) -> None:
