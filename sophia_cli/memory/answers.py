@@ -20,7 +20,7 @@ import numpy as np
 
 from sophia_cli.errors import SophiaError, TierDown
 from sophia_cli.memory.model import Kind, Memory, Vector
-from sophia_cli.memory.ports import HotCache
+from sophia_cli.memory.ports import CacheFigures, HotCache
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.wire import memory_from_json, memory_to_json
 from sophia_cli.tiers.records.outbox import Epochs
@@ -165,6 +165,10 @@ class AnswerCache:
                 self._cache.put(key, value, _VECTOR_LIFETIME.total_seconds())
 
         self._fill(key, fill)
+
+    def figures(self) -> CacheFigures | None:
+        """What the tier says of itself; see `HotCache.figures`."""
+        return self._cache.figures()
 
     def close(self) -> None:
         """Finishes what is being filled, and releases the tier."""
