@@ -56,9 +56,14 @@ class Meters:
         finally:
             self._met(started, trace)
 
-    def met(self, trace: Trace) -> None:
-        """Notes which tiers answered, of a trace that belongs to no operation."""
-        self._met(self._clock(), trace)
+    @contextmanager
+    def look(self, trace: Trace) -> Iterator[None]:
+        """Notes which tiers answered in the block, which is no operation."""
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self._met(started, trace)
 
     def use(self, what: str, kinds: Iterable[Kind]) -> None:
         """Counts one use for each of `kinds`."""

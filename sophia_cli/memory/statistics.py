@@ -23,17 +23,17 @@ def statistics(service: MemoryService, now: datetime, trace: Trace) -> dict[str,
 
     A tier is asked until it fails once, so that one that is down costs one time-out.
     """
-    memories = _asked(trace, lambda: _memories(service, now, trace))
-    broken = "error" in memories
-    told = {
-        "records": memories if broken else _asked(trace, lambda: _records(service, trace)),
-        "vectors": _asked(trace, lambda: _vectors(service, trace)),
-        "hot_cache": _asked(trace, lambda: _hot_cache(service, trace)),
-        "embedding": _asked(trace, lambda: _embedding(service)),
-    }
+    with service.meters.look(trace):
+        memories = _asked(trace, lambda: _memories(service, now, trace))
+        broken = "error" in memories
+        told = {
+            "records": memories if broken else _asked(trace, lambda: _records(service, trace)),
+            "vectors": _asked(trace, lambda: _vectors(service, trace)),
+            "hot_cache": _asked(trace, lambda: _hot_cache(service, trace)),
+            "embedding": _asked(trace, lambda: _embedding(service)),
+        }
     if not broken:
         told["records"]["entries"] = sum(sum(counts.values()) for counts in memories.values())
-    service.meters.met(trace)
     latencies = service.meters.latencies()
     return {
         "memories": memories,

@@ -128,10 +128,14 @@ def test_the_last_word_of_a_request_counts(meters: Meters) -> None:
 def test_who_only_looks_can_find_a_tier_up_again(meters: Meters, clock: Clock) -> None:
     recall(meters, hot_cache=False)
     clock.now += 5
-    ask(looking := Trace(), "hot_cache", True)
-    meters.met(looking)
+    with meters.look(looking := Trace()):
+        ask(looking, "hot_cache", True)
     clock.now += 5
     assert meters.degraded_seconds("hot_cache") == 5
+    with meters.look(looking := Trace()):
+        clock.now += 2  # a time-out
+        ask(looking, "hot_cache", False)
+    assert meters.degraded_seconds("hot_cache") == 7
     assert meters.latencies()["recall"]["calls"] == 1
 
 
