@@ -90,6 +90,12 @@ class BorrowedVectors:
         """See `Vectors.count`."""
         return int(self._call("count", kind))
 
+    def bytes_on_disk(self) -> int:
+        """See `Vectors.bytes_on_disk`; the directory can be looked at from here."""
+        from sophia_cli.tiers.vectors.edge import bytes_on_disk
+
+        return bytes_on_disk(self._home.vectors)
+
     def reset(self, kind: Kind, dimension: int) -> None:
         """See `Vectors.reset`."""
         self._call("reset", kind, dimension)

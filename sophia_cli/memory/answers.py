@@ -22,7 +22,7 @@ import numpy as np
 
 from sophia_cli.errors import SophiaError, TierDown
 from sophia_cli.memory.model import Kind, Memory, Vector
-from sophia_cli.memory.ports import HotCache
+from sophia_cli.memory.ports import CacheFigures, HotCache
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.wire import memory_from_json, memory_to_json
 from sophia_cli.tiers.gpu_cache import GpuCache
@@ -130,9 +130,7 @@ class AnswerCache:
         filling = self._filling.get(place.name)
         if filling is not None:
             wait([filling], _FILL_TIMEOUT)
-        with trace.tier("gpu_cache"):
-            answer = cast("Answer | None", self._front.answers.get(place.name, place.epoch))
-        served_by = "gpu_cache"
+        answer, served_by = self._from_front(place, trace), "gpu_cache"
         if answer is None:
             answer, served_by = self._from_hot_cache(place, now, trace), "hot_cache"
         if answer is None or not answer.holds_at(now):
@@ -233,10 +231,13 @@ class AnswerCache:
     def vector(self, model: str, text: str, trace: Trace) -> Vector | None:
         """The vector of a question asked before."""
         key = self._vector_key(model, text)
-        vector = cast("Vector | None", self._front.answers.get(key, None))
-        if vector is not None:
-            return vector
+        if self._front.settings.vectors:
+            vector = cast("Vector | None", self._front.answers.get(key, None))
+            trace.look_up("gpu_cache", "vectors", found=vector is not None)
+            if vector is not None:
+                return vector
         kept = self._ask(trace, lambda: self._cache.get(key))
+        trace.look_up("hot_cache", "vectors", found=kept is not None)
         if kept is None or len(kept) % 4:
             return None
         vector = np.frombuffer(kept, "<f4")
@@ -254,14 +255,27 @@ class AnswerCache:
 
         self._fill(key, fill)
 
+    def figures(self) -> CacheFigures | None:
+        """What the tier says of itself; see `HotCache.figures`."""
+        return self._cache.figures()
+
     def close(self) -> None:
         """Finishes what is being filled, and releases the tiers."""
         self._filler.shutdown()
         self._cache.close()
         self._front.close()
 
+    def _from_front(self, place: Place, trace: Trace) -> Answer | None:
+        if not self._front.settings.answers:
+            return None
+        with trace.tier("gpu_cache"):
+            kept = self._front.answers.get(place.name, place.epoch)
+        trace.look_up("gpu_cache", "answers", found=kept is not None)
+        return cast("Answer | None", kept)
+
     def _from_hot_cache(self, place: Place, now: datetime, trace: Trace) -> Answer | None:
         kept = self._ask(trace, lambda: self._cache.get(self._key(place)))
+        trace.look_up("hot_cache", "answers", found=kept is not None)
         if kept is None:
             return None
         try:

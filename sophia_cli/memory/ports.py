@@ -7,6 +7,7 @@ each other. Every call may raise `TierDown`, within the tier's time-out; nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -67,6 +68,9 @@ class Vectors(Protocol):
     def count(self, kind: Kind) -> int:
         """How many points a collection holds."""
 
+    def bytes_on_disk(self) -> int | None:
+        """What all collections take on this machine's disk; None where servers keep them."""
+
     def reset(self, kind: Kind, dimension: int) -> None:
         """Drops the collection and creates it empty, for vectors of this length from now on.
 
@@ -80,6 +84,26 @@ class Vectors(Protocol):
         """Flushes and releases everything; the object is not used afterwards."""
 
 
+@dataclass(frozen=True, slots=True)
+class CacheFigures:
+    """What the server of a hot cache says of itself; None for what it does not tell.
+
+    All of it since the server started, and by everybody who uses that server.
+
+    Attributes:
+        bytes: memory in use.
+        entries: keys.
+        hits, misses: keys that were read and were there, or were not.
+        evictions: keys that had to go for others.
+    """
+
+    bytes: int | None = None
+    entries: int | None = None
+    hits: int | None = None
+    misses: int | None = None
+    evictions: int | None = None
+
+
 class HotCache(Protocol):
     """Bytes by key with a lifetime: answers and query vectors. Never the only copy of anything."""
 
@@ -91,6 +115,9 @@ class HotCache(Protocol):
 
     def drop(self, prefix: str) -> int:
         """Erases every key that starts with `prefix`; returns how many went."""
+
+    def figures(self) -> CacheFigures | None:
+        """What the server says of itself; None where there is no cache."""
 
     def close(self) -> None:
         """Releases connections."""

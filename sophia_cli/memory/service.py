@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -119,7 +117,7 @@ class MemoryService:
             Refused: the store is built with another model.
             TierDown: the records cannot be reached; nothing was acknowledged.
         """
-        with self._measured("remember", trace):
+        with self.meters.measure("remember", trace):
             drafts = [checked_draft(draft) for draft in drafts]
             decided = [_kind_of(draft) for draft in drafts]
             hashes = [
@@ -149,6 +147,7 @@ class MemoryService:
                     if stored.created:
                         created.add(place)
                 self.index(written.owed, trace)
+                self.meters.use("stored", (decided[place][0] for place in created))
             return [
                 Remembered(ids[place], place in created, kind, why)
                 for place, (kind, why) in enumerate(decided)
@@ -158,10 +157,12 @@ class MemoryService:
         self, question: Question, candidates: int, now: datetime, trace: Trace
     ) -> list[Recalled]:
         """The best memories for a question, best first; see `Recaller.recall`."""
-        with self._measured("similar" if question.by_meaning else "recall", trace):
+        with self.meters.measure("similar" if question.by_meaning else "recall", trace):
+            self.meters.use("recalls", question.kinds)
             try:
                 self._check_model()
             except TierDown as error:
+                trace.answered[error.tier] = False
                 trace.degrade(error.message)
             if self.front_fault is not None:
                 trace.degrade(self.front_fault)
@@ -176,7 +177,7 @@ class MemoryService:
         Raises:
             NotFound, InvalidInput, TierDown: see `Memories.update`.
         """
-        with self._measured("update", trace):
+        with self.meters.measure("update", trace):
             before = self.get(id_)
             draft = checked_draft(
                 Draft(
@@ -200,7 +201,7 @@ class MemoryService:
 
     def link(self, source: UUID, relation: str, target: UUID, now: datetime, trace: Trace) -> bool:
         """Relates two memories; returns whether the link is new. See `Memories.link`."""
-        with self._measured("link", trace):
+        with self.meters.measure("link", trace):
             with trace.tier("records"):
                 written = self.records.memories.link(source, relation, target, now)
             self.index(written.owed, trace)
@@ -212,7 +213,7 @@ class MemoryService:
         What a tier that is down still holds is owed to it and erased as soon as it answers; the
         receipt says so. Until then the records see to it that it is never recalled.
         """
-        with self._measured("forget", trace):
+        with self.meters.measure("forget", trace):
             with trace.tier("records"):
                 written = self.records.memories.forget(ids, now)
             self.index(written.owed, trace)
@@ -295,6 +296,8 @@ class MemoryService:
 
     def index(self, owed: Sequence[Owed], trace: Trace) -> None:
         """Brings the index in line for these memories; a tier that cannot is owed its part."""
+        if not owed:
+            return
         try:
             with trace.tier("vectors"):
                 self.indexer.apply(owed)
@@ -317,12 +320,6 @@ class MemoryService:
             with self._model_lock:
                 self.records.models.adopt(self.embedder.model, self.embedder.dimension)
                 self._model_checked = True
-
-    @contextmanager
-    def _measured(self, operation: str, trace: Trace) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.meters.note(operation, (time.perf_counter() - started) * 1000, trace)
 
 
 def _kind_of(draft: Draft) -> tuple[Kind, str]:

@@ -20,6 +20,7 @@ from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 from sophia_cli.errors import ConfigurationError, SophiaError, TierDown
+from sophia_cli.memory.ports import CacheFigures
 
 T = TypeVar("T")
 
@@ -85,6 +86,14 @@ class RedisHotCache:
         """
         pattern = _GLOB.sub(r"\\\1", self._prefix + prefix) + "*"
         return self._run(lambda client: _unlink(client, pattern))
+
+    def figures(self) -> CacheFigures:
+        """The server's own account; an empty one where it does not let us ask.
+
+        Raises:
+            TierDown: the server cannot be reached.
+        """
+        return self._run(_figures)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -166,6 +175,10 @@ class NoCache:
         """0."""
         return 0
 
+    def figures(self) -> None:
+        """None."""
+        return
+
     def close(self) -> None:
         """Does nothing."""
 
@@ -181,6 +194,21 @@ def _client(address: str, settings: dict[str, Any]) -> Redis:
             "hot_cache.url is not the address of a Valkey or Redis",
             "redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH",
         ) from None
+
+
+def _figures(client: Redis) -> CacheFigures:
+    try:
+        told = client.info()
+    except ResponseError:
+        return CacheFigures()
+    spaces = [space for name, space in told.items() if re.fullmatch(r"db[0-9]+", name)]
+    return CacheFigures(
+        told.get("used_memory"),
+        sum(space["keys"] for space in spaces),
+        told.get("keyspace_hits"),
+        told.get("keyspace_misses"),
+        told.get("evicted_keys"),
+    )
 
 
 def _unlink(client: Redis, pattern: str) -> int:

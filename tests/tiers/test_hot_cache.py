@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from sophia_cli.errors import ConfigurationError, SophiaError, TierDown
-from sophia_cli.memory.ports import HotCache
+from sophia_cli.memory.ports import CacheFigures, HotCache
 from sophia_cli.tiers.hot_cache import NoCache, RedisHotCache
 
 PASSWORD = "never-shown-4711"  # noqa: S105
@@ -312,9 +312,38 @@ def test_a_url_of_a_unix_socket_works(server: Server) -> None:
     assert cache.get("key") == b"x"
 
 
+def test_the_server_tells_its_figures(start: Callable[..., Server]) -> None:
+    server = start("--maxmemory", "4mb", "--maxmemory-policy", "allkeys-lru")
+    cache = RedisHotCache(server.ensure, timeout=5)
+    assert cache.figures().entries == 0
+    cache.put("key", b"x", 60)
+    cache.get("key")
+    cache.get("absent")
+    elsewhere = RedisHotCache(lambda: f"unix://{server.socket}?db=1", timeout=5)
+    elsewhere.put("key", b"x", 60)
+    told = cache.figures()
+    assert (told.entries, told.hits, told.misses, told.evictions) == (2, 1, 1, 0)
+    assert told.bytes is not None and told.bytes > 100_000
+    for number in range(100):
+        cache.put(str(number), os.urandom(1 << 16), 60)
+    assert (cache.figures().evictions or 0) > 0
+
+
+def test_a_server_that_keeps_its_figures_to_itself_is_not_down(
+    start: Callable[..., Server],
+) -> None:
+    server = start("--rename-command", "INFO", "")
+    cache = RedisHotCache(server.ensure, timeout=5)
+    assert cache.figures() == CacheFigures()
+    server.send(signal.SIGKILL)
+    with pytest.raises(TierDown):
+        RedisHotCache(lambda: str(server.socket), timeout=TIMEOUT).figures()
+
+
 def test_no_cache_keeps_nothing() -> None:
     cache: HotCache = NoCache()
     cache.put("key", b"x", 60)
     assert cache.get("key") is None
     assert cache.drop("") == 0
+    assert cache.figures() is None
     cache.close()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg import errors as pg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from sophia_cli.errors import OutOfSpace, TierDown
+from sophia_cli.errors import OutOfSpace, TierDown, Unreachable
 
 T = TypeVar("T")
+Waits = Generator[Any, Any, T]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _PAUSE = 0.05
+# What a server gets beyond its own time-out for a statement, seconds.
+_GRACE = 1.0
 # The same few statements run again and again, each with an index of its own. They are planned once
 # a connection, since planning takes as long as running them; and never as a scan of the whole
 # table, which a plan that was made while it was small would stay with.
@@ -108,7 +111,8 @@ class Database:
         with self._lock:
             if self._pool is None:
                 self._pool = ConnectionPool(
-                    self._address(),
+                    self._reached(),
+                    connection_class=_patient_for(self._timeout + _GRACE),
                     min_size=1,
                     max_size=self._size,
                     timeout=self._timeout,
@@ -124,6 +128,12 @@ class Database:
                 )
             return self._pool
 
+    def _reached(self) -> str:
+        try:
+            return self._address()
+        except Unreachable as error:  # an embedded server that does not start, or is frozen
+            raise TierDown("records", error.message, error.hint) from error
+
     def _abandon(self, pool: ConnectionPool[Connection] | None) -> None:
         """Forgets a pool whose server went away: a new one starts without its back-off."""
         with self._lock:
@@ -131,6 +141,29 @@ class Database:
                 return
             self._pool = None
         threading.Thread(target=pool.close, kwargs={"timeout": 1.0}, daemon=True).start()
+
+
+def _patient_for(seconds: float) -> type[Connection]:
+    """Connections that are given up when nothing comes for so long, as from a frozen server."""
+
+    class Patient(psycopg.Connection[tuple[Any, ...]]):
+        def wait(self, gen: Waits[T], *arguments: Any, **settings: Any) -> T:
+            return super().wait(self._bounded(gen), *arguments, **settings)
+
+        def _bounded(self, gen: Waits[T]) -> Waits[T]:
+            deadline = time.monotonic() + seconds
+            ready = None
+            while True:
+                try:
+                    wanted = gen.send(ready)
+                except StopIteration as end:
+                    return cast(T, end.value)
+                ready = yield wanted
+                if not ready and time.monotonic() > deadline:
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"no answer within {seconds:g} s")
+
+    return Patient
 
 
 def _first_line(error: Exception) -> str:

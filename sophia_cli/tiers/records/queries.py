@@ -220,6 +220,15 @@ class Queries:
 
         return self._database.ask(work)
 
+    def bytes_on_disk(self) -> int:
+        """The size of the database, with whatever else is kept in it."""
+
+        def work(connection: Connection) -> int:
+            row: Any = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+            return int(row[0])
+
+        return self._database.ask(work)
+
     def ids_of(self, kind: Kind, now: datetime, *, page: int = 10_000) -> Iterator[set[UUID]]:
         """The ids that the index of a kind must hold, a page at a time."""
         condition, values = conditions(Where(), [kind], now)

@@ -154,6 +154,10 @@ class EdgeVectors:
         with self._reading(kind) as shard:
             return int(shard.count(engine.CountRequest(exact=True)))
 
+    def bytes_on_disk(self) -> int:
+        """What the directory takes on the disk."""
+        return bytes_on_disk(self._directory)
+
     def reset(self, kind: Kind, dimension: int) -> None:
         """Drops the collection, whatever its state or dimension, and creates it empty."""
         with self._turn:
@@ -256,6 +260,16 @@ class EdgeVectors:
         if not table.full:
             for entry in entries:
                 table.put(entry.id, payload(entry))
+
+
+def bytes_on_disk(directory: Path) -> int:
+    """The blocks that the files under a directory take; files may come and go meanwhile."""
+    blocks = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with suppress(FileNotFoundError):
+                blocks += Path(folder, name).lstat().st_blocks
+    return blocks * 512  # whatever the file system's own block
 
 
 def is_current(directory: Path) -> bool:

@@ -146,6 +146,9 @@ class ServerVectors:
         """How many points a collection holds."""
         return self._read(kind, lambda client, name: client.count(name, exact=True)).count
 
+    def bytes_on_disk(self) -> None:
+        """None: the servers do not tell."""
+
     def reset(self, kind: Kind, dimension: int) -> None:
         """Drops the collection, whatever its dimension, and creates it empty."""
         with self._preparing:
