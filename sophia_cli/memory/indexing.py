@@ -161,4 +161,5 @@ def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector
         at=(memory.said_at or memory.created_at).timestamp(),
         tags=tuple(f"{key}={value}" for key, value in memory.tags.items()),
         shape=shape_of(memory.content),
+        memory=memory,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sophia_cli.errors import TierDown
 from sophia_cli.memory.answers import AnswerCache, Recalled
+from sophia_cli.memory.knowledge import Knowledge, of_index, of_records
 from sophia_cli.memory.model import Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.ranking import NAMES, Weights, checked, shipped
@@ -20,6 +21,8 @@ from sophia_cli.tiers.records.feedback import StoredWeights
 from sophia_cli.tiers.records.outbox import Epochs
 
 __all__ = ["Question", "Recaller"]
+
+_SINCE = "which may still hold what was changed or forgotten since"
 
 
 class Recaller:
@@ -33,6 +36,10 @@ class Recaller:
         answers: AnswerCache,
     ) -> None:
         self._records = records
+        self._known = of_records(records)
+        self._withheld: set[UUID] = set()
+        self._indexed = of_index(vectors, self._withheld)
+        self._seen: Epochs | None = None
         self._answers = answers
         self.searcher = Searcher(records, vectors, embedder, answers)
         self._fixed: Weights | None = None
@@ -43,19 +50,34 @@ class Recaller:
         """Ranks by these weights, whatever the store names; None: by the store's again."""
         self._fixed = weights
 
+    def withhold(self, ids: Iterable[UUID]) -> None:
+        """Never answers with these from the index alone: it still holds what was forgotten."""
+        self._withheld.update(ids)
+
     def recall(
         self, question: Question, candidates: int, now: datetime, trace: Trace
     ) -> list[Recalled]:
         """The best memories, best first.
 
-        With the vectors or the embedder down, PostgreSQL's full-text search answers, and the trace
-        says so. A cached answer is served only at the epochs at which it was computed.
+        With the vectors or the embedder down, PostgreSQL's full-text search answers; with the
+        records down, the vectors do, and with both down an answer that was kept; the trace says so.
+        A cached answer is served only at the epochs at which it was computed.
 
         Raises:
-            TierDown: the records cannot be reached.
+            TierDown: neither the records nor the others can answer.
         """
+        try:
+            return self._recalled(question, candidates, now, trace)
+        except TierDown as error:
+            if error.tier != "records":
+                raise
+            return self._without_records(question, candidates, now, trace, error)
+
+    def _recalled(
+        self, question: Question, candidates: int, now: datetime, trace: Trace
+    ) -> list[Recalled]:
         with trace.tier("records"):
-            epochs = self._records.outbox.epochs()
+            epochs = self._seen = self._records.outbox.epochs()
         weights = self._weights_of(epochs, trace)
         request = _request(question, candidates, now, weights)
         key = self._answers.key(request, question.kinds, epochs)
@@ -64,7 +86,7 @@ class Recaller:
             trace.served_by = "hot_cache"
             return kept
         try:
-            found = self._search(question, candidates, now, weights, trace)
+            found = self._search(question, candidates, now, weights, trace, self._known)
             trace.served_by = "vectors"
         except TierDown as error:
             if error.tier == "records":
@@ -76,6 +98,38 @@ class Recaller:
             self._answers.keep(
                 key, found, trace.says, question.kinds, lambda: self._still_at(epochs)
             )
+        return found
+
+    def _without_records(
+        self,
+        question: Question,
+        candidates: int,
+        now: datetime,
+        trace: Trace,
+        down: TierDown,
+    ) -> list[Recalled]:
+        """Answers from the index as it is; if that is down too, as when the records last answered.
+
+        Raises:
+            TierDown: the records are down, and nothing else can answer.
+        """
+        weights = self._fixed or self._weights
+        try:
+            found = self._search(question, candidates, now, weights, trace, self._indexed)
+        except TierDown as error:
+            if self._seen is None:
+                raise down from error
+            request = _request(question, candidates, now, weights)
+            key = self._answers.key(request, question.kinds, self._seen)
+            kept = self._answers.get(key, now, trace)
+            if kept is None:
+                raise down from error
+            trace.degrade(error.message)
+            trace.degrade(f"{down.message}: answered from the cache, {_SINCE}")
+            trace.served_by = "hot_cache"
+            return kept
+        trace.degrade(f"{down.message}: answered from the vectors, {_SINCE}")
+        trace.served_by = "vectors"
         return found
 
     def _weights_of(self, epochs: Epochs, trace: Trace) -> Weights:
@@ -93,16 +147,24 @@ class Recaller:
         return self._weights
 
     def _search(
-        self, question: Question, candidates: int, now: datetime, weights: Weights, trace: Trace
+        self,
+        question: Question,
+        candidates: int,
+        now: datetime,
+        weights: Weights,
+        trace: Trace,
+        known: Knowledge,
     ) -> list[Recalled]:
-        said = self.searcher.understood(question, now, trace)
+        said = self.searcher.understood(question, now, trace, known)
         vector = self.searcher.vector_of(said, trace)
         limit = max(candidates, question.limit)
         while True:
             if question.by_meaning:
-                found, exhausted = self._nearest(question, vector, limit, now, trace)
+                found, exhausted = self._nearest(question, vector, limit, now, trace, known)
             else:
-                found, exhausted = self._fused(question, said, vector, limit, now, weights, trace)
+                found, exhausted = self._fused(
+                    question, said, vector, limit, now, weights, trace, known
+                )
             if len(found) >= question.limit or exhausted:
                 return found[: question.limit]
             # What the records no longer hold as live is left out; look further down the list.
@@ -117,11 +179,12 @@ class Recaller:
         now: datetime,
         weights: Weights,
         trace: Trace,
+        known: Knowledge,
     ) -> tuple[list[Recalled], bool]:
         ranked = self.searcher.ranked(question, said, vector, limit, weights, trace)
         # Some more than asked for, in case a few have ended since they were indexed.
         wanted = ranked.ids[: question.limit + 10]
-        live = self._live(wanted, now, trace)
+        live = _live(wanted, now, trace, known)
         places = [place for place, id_ in enumerate(wanted) if id_ in live][: question.limit]
         scores = ranked.scores.astype(float).round(4).tolist()
         parts = ranked.parts[places].astype(float).round(4).tolist()
@@ -136,23 +199,23 @@ class Recaller:
         return found, len(wanted) == len(ranked.ids) or limit > 50 * question.limit
 
     def _nearest(
-        self, question: Question, vector: Vector, limit: int, now: datetime, trace: Trace
+        self,
+        question: Question,
+        vector: Vector,
+        limit: int,
+        now: datetime,
+        trace: Trace,
+        known: Knowledge,
     ) -> tuple[list[Recalled], bool]:
         nearest = self.searcher.nearest(question, vector, limit, trace)
         wanted = dict(nearest[: question.limit + 10])
-        live = self._live(list(wanted), now, trace)
+        live = _live(list(wanted), now, trace, known)
         found = [
             Recalled(live[id_], round(score, 4), {"dense": round(score, 4)})
             for id_, score in wanted.items()
             if id_ in live
         ]
         return found, len(wanted) == len(nearest) or limit > 50 * question.limit
-
-    def _live(self, ids: Sequence[UUID], now: datetime, trace: Trace) -> dict[UUID, Memory]:
-        """Those memories that the records still hold as live."""
-        with trace.tier("records"):
-            memories = self._records.queries.get(ids)
-        return {id_: memory for id_, memory in memories.items() if memory.live_at(now)}
 
     def _by_words(self, question: Question, now: datetime, trace: Trace) -> list[Recalled]:
         with trace.tier("records"):
@@ -165,6 +228,13 @@ class Recaller:
 
     def _still_at(self, epochs: Epochs) -> bool:
         return self._records.outbox.epochs().values == epochs.values
+
+
+def _live(ids: Sequence[UUID], now: datetime, trace: Trace, known: Knowledge) -> dict[UUID, Memory]:
+    """Those memories that are known to be live."""
+    with trace.tier(known.tier):
+        memories = known.get(ids)
+    return {id_: memory for id_, memory in memories.items() if memory.live_at(now)}
 
 
 def stored_weights(stored: StoredWeights) -> Weights:

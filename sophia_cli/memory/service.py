@@ -190,6 +190,7 @@ class MemoryService:
                 written = self.records.memories.forget(ids, now)
             self.index(written.owed, trace)
             in_vectors = self._still_in_vectors(ids, trace)
+            self.recaller.withhold(in_vectors)
             in_answers = self.erase_answers(trace)
             with trace.tier("records"):
                 rows = self.records.queries.get(ids)

@@ -15,13 +15,13 @@ from uuid import UUID
 
 from qdrant_client import QdrantClient, models
 
-from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Memory, Vector, Where
 from sophia_cli.tiers.vectors.clients import Servers
 from sophia_cli.tiers.vectors.collection import Layout, drop, prepare
 from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.faults import Unfinished
 from sophia_cli.tiers.vectors.peers import RequestRefused
-from sophia_cli.tiers.vectors.schema import check_entries, check_vector
+from sophia_cli.tiers.vectors.schema import MEMORY, check_entries, check_vector, memory_of
 from sophia_cli.tiers.vectors.union import united
 from sophia_cli.tiers.vectors.wire import condition, point, query, request
 
@@ -130,7 +130,17 @@ class ServerVectors:
         """
         found: set[UUID] = set()
         for start in range(0, len(ids), _PAGE):
-            found |= self._present(kind, ids[start : start + _PAGE])
+            records = self._records(kind, ids[start : start + _PAGE], False)
+            found.update(UUID(str(record.id)) for record in records)
+        return found
+
+    def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
+        """The memories as they were indexed."""
+        found: dict[UUID, Memory] = {}
+        for start in range(0, len(ids), _PAGE):
+            for record in self._records(kind, ids[start : start + _PAGE], [MEMORY]):
+                if (memory := memory_of(record.payload)) is not None:
+                    found[memory.id] = memory
         return found
 
     def ids(self, kind: Kind) -> Iterator[UUID]:
@@ -212,15 +222,16 @@ class ServerVectors:
     def _upsert_points(self, kind: Kind, points: list[models.PointStruct]) -> None:
         self._write(kind, lambda client, name: client.upsert(name, points, wait=True))
 
-    def _present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
+    def _records(
+        self, kind: Kind, ids: Sequence[UUID], fields: list[str] | bool
+    ) -> list[models.Record]:
         wanted = [str(id_) for id_ in ids]
-        records = self._read(
+        return self._read(
             kind,
             lambda client, name: client.retrieve(
-                name, wanted, with_payload=False, with_vectors=False
+                name, wanted, with_payload=fields, with_vectors=False
             ),
         )
-        return {UUID(str(record.id)) for record in records}
 
     def _page(
         self, kind: Kind, offset: models.ExtendedPointId | None

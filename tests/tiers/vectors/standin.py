@@ -163,8 +163,8 @@ class Peer:
                 lists = collection.shard.query_batch(engine.QueryBatchRequest(requests))
                 return [{"points": [_hit(hit) for hit in hits]} for hits in lists]
             case ("POST", "/points"):
-                records = collection.shard.retrieve(body["ids"], False, False)
-                return [{"id": str(record.id)} for record in records]
+                records = collection.shard.retrieve(body["ids"], body["with_payload"], False)
+                return [{"id": str(each.id), "payload": each.payload} for each in records]
             case ("POST", "/points/scroll"):
                 page, following = collection.shard.scroll(
                     engine.ScrollRequest(
