@@ -87,7 +87,9 @@ def open_service(config: Config, home: Home, borrowed: Vectors | None = None) ->
 def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) -> OpenService:
     engines: list[Engine] = []
     with contextlib.ExitStack() as undo:
-        embedder = LoadingEmbedder(lambda: _embedder(config))
+        embedder = LoadingEmbedder(
+            lambda: _embedder(config, lambda: records.models.current().dimension)
+        )
         undo.callback(embedder.close)
         records = _records(config, home, engines)
         undo.callback(records.close)
@@ -179,7 +181,7 @@ def _cache(config: Config, home: Home, engines: list[Engine]) -> HotCache:
     )
 
 
-def _embedder(config: Config) -> Embedder:
+def _embedder(config: Config, stored: Callable[[], int | None]) -> Embedder:
     section = config.embedding
     if section.provider == "openai":
         from sophia_cli.embedding.openai import OpenAIEmbedder
@@ -190,6 +192,7 @@ def _embedder(config: Config) -> Embedder:
             section.model,
             api_key=_secret(section.api_key()),
             dimension=section.dimension,
+            stored=stored,
             batch_size=section.batch_size,
             timeout=section.timeout.total_seconds(),
         )
