@@ -88,7 +88,7 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
     engines: list[Engine] = []
     with contextlib.ExitStack() as undo:
         embedder = LoadingEmbedder(
-            lambda: _embedder(config, lambda: records.models.current().dimension)
+            lambda: _embedder(config, lambda: _known_length(config, records))
         )
         undo.callback(embedder.close)
         records = _records(config, home, engines)
@@ -205,6 +205,12 @@ def _embedder(config: Config, stored: Callable[[], int | None]) -> Embedder:
     from sophia_cli.embedding.bundled import BundledEmbedder
 
     return BundledEmbedder()
+
+
+def _known_length(config: Config, records: Records) -> int | None:
+    """How long the vectors of the configured model are, by what the store holds of it."""
+    stored = records.models.current()
+    return stored.dimension if stored.name == config.embedding.model else None
 
 
 def _replay(flushed: Path, records: Records) -> None:

@@ -115,8 +115,12 @@ class AnswerCache:
         def fill() -> None:
             with contextlib.suppress(SophiaError):
                 self._cache.put(key, _to_json(found, says), self._lifetime(kinds))
-                if not still_holds():
-                    self._cache.drop(key)
+                holds = False
+                try:
+                    holds = still_holds()
+                finally:
+                    if not holds:
+                        self._cache.drop(key)
 
         self._fill(key, fill)
 

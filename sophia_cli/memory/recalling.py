@@ -94,7 +94,7 @@ class Recaller:
             trace.degrade(f"{error.message}: answered by full-text search")
             trace.served_by = "records"
             return self._by_words(question, now, trace)
-        if not epochs.owing.intersection(question.kinds):
+        if not trace.degraded and not epochs.owing.intersection(question.kinds):
             self._answers.keep(
                 key, found, trace.says, question.kinds, lambda: self._still_at(epochs)
             )
@@ -234,6 +234,12 @@ def _live(ids: Sequence[UUID], now: datetime, trace: Trace, known: Knowledge) ->
     """Those memories that are known to be live."""
     with trace.tier(known.tier):
         memories = known.get(ids)
+    if known.tier == "records" and (unknown := len(ids) - len(memories)):
+        # The records keep a row of everything that there ever was.
+        strangers = f"{unknown} of {len(ids)} memories that they found are not in the records"
+        if not memories:
+            raise TierDown("vectors", strangers, "`sophia reindex` brings them in line")
+        trace.degrade(f"vectors: {strangers}: left out")
     return {id_: memory for id_, memory in memories.items() if memory.live_at(now)}
 
 

@@ -53,12 +53,12 @@ class Peers(Generic[C]):
         self._rested: dict[str, float] = {}
         self._drained: set[str] = set()
         self._breaker = Breaker(lambda reasons: TierDown("vectors", reasons, _HINT))
-        self._unwritten = False
+        self._suspect = False
 
     @property
     def suspect(self) -> bool:
-        """Whether they were waited for in vain: a write, which may take long, first reads."""
-        return self._unwritten or self._breaker.open
+        """Whether none could serve the last call: a write, which may take long, first reads."""
+        return self._suspect
 
     def read(self, action: Callable[[C], T]) -> T:
         """Asks one peer after the other, each once.
@@ -71,9 +71,11 @@ class Peers(Generic[C]):
         for url in self._order():
             fault, result = self._try(url, action)
             if fault is None:
+                self._suspect = False
                 self._breaker.passed()
                 return result[0]
             faults[url] = fault
+        self._suspect = True
         if any(fault.silent for fault in faults.values()):
             raise self._breaker.failed(_reasons(faults))
         self._breaker.passed()
@@ -102,7 +104,7 @@ class Peers(Generic[C]):
                     raise self._given_up(faults)
                 fault, result = self._try(url, action)
                 if fault is None:
-                    self._unwritten = False
+                    self._suspect = False
                     return result[0]
                 faults[url] = fault
             if not faults or time.monotonic() + pause > latest:
@@ -130,7 +132,7 @@ class Peers(Generic[C]):
             connection.close()
 
     def _given_up(self, faults: dict[str, Fault]) -> TierDown:
-        self._unwritten = any(fault.silent for fault in faults.values())
+        self._suspect = True
         return _down(faults)
 
     def _order(self) -> list[str]:

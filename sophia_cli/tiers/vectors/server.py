@@ -277,7 +277,10 @@ def _candidates(brought: Sequence[Sequence[models.ScoredPoint]], limit: int) -> 
     Raises:
         ValueError, TypeError, LookupError: it does not hold together.
     """
-    found, scores = united(brought, limit)
+    if len(brought) != len(SIGNALS):
+        raise ValueError("it answered to another number of searches")
+    with np.errstate(over="ignore"):  # what overflows is found to be infinite below
+        found, scores = united(brought, limit)
     if not np.isfinite(scores).all():
         raise ValueError("a score is not finite")
     ids = [UUID(id_) for id_ in found]
