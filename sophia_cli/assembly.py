@@ -89,7 +89,9 @@ def open_service(config: Config, home: Home, borrowed: Vectors | None = None) ->
 def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) -> OpenService:
     engines: list[Engine] = []
     with contextlib.ExitStack() as undo:
-        embedder = LoadingEmbedder(lambda: _embedder(config))
+        embedder = LoadingEmbedder(
+            lambda: _embedder(config, lambda: _known_length(config, records))
+        )
         undo.callback(embedder.close)
         records = _records(config, home, engines)
         undo.callback(records.close)
@@ -195,7 +197,7 @@ def _cache(config: Config, home: Home, engines: list[Engine]) -> HotCache:
     )
 
 
-def _embedder(config: Config) -> Embedder:
+def _embedder(config: Config, stored: Callable[[], int | None]) -> Embedder:
     section = config.embedding
     if section.provider == "openai":
         from sophia_cli.embedding.openai import OpenAIEmbedder
@@ -206,6 +208,7 @@ def _embedder(config: Config) -> Embedder:
             section.model,
             api_key=_secret(section.api_key()),
             dimension=section.dimension,
+            stored=stored,
             batch_size=section.batch_size,
             timeout=section.timeout.total_seconds(),
         )
@@ -218,6 +221,12 @@ def _embedder(config: Config) -> Embedder:
     from sophia_cli.embedding.bundled import BundledEmbedder
 
     return BundledEmbedder()
+
+
+def _known_length(config: Config, records: Records) -> int | None:
+    """How long the vectors of the configured model are, by what the store holds of it."""
+    stored = records.models.current()
+    return stored.dimension if stored.name == config.embedding.model else None
 
 
 def _replay(flushed: Path, records: Records) -> None:

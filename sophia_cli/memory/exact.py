@@ -7,11 +7,13 @@ row is kept under the model, the memory's id and its version: it can become usel
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.environment import utc_now
+from sophia_cli.errors import TierDown
 from sophia_cli.memory.answers import Recalled
 from sophia_cli.memory.model import KINDS, Memory, Vector, Where
 from sophia_cli.memory.trace import Trace
@@ -33,7 +35,9 @@ class ExactVectors:
         self, found: Sequence[Recalled], query: Vector, trace: Trace
     ) -> Sequence[Recalled]:
         """The same memories by their exact cosine with the question, best first."""
-        scores = rescore(query, self._of(found, len(query), trace))
+        vectors = self._of(found, len(query), trace)
+        before = np.array([recalled.score for recalled in found], np.float32)
+        scores = np.where(vectors.any(axis=1), rescore(query, vectors), before)
         order = np.argsort(-scores, kind="stable")
         exact = np.round(scores[order].astype(float), 4).tolist()
         return [
@@ -85,14 +89,22 @@ class ExactVectors:
                 else:
                     vectors[place] = kept
         if lacking:
-            with trace.tier("records"):
-                stored = self._records.queries.vectors([memories[place].id for place in lacking])
+            stored = self._stored([memories[place].id for place in lacking], trace)
             there = [place for place in lacking if memories[place].id in stored]
             for place in there:
                 vectors[place] = stored[memories[place].id]
             with trace.tier("gpu_cache"):
                 self._front.rows.put([_key(memories[place]) for place in there], vectors[there])
         return vectors
+
+    def _stored(self, ids: Sequence[UUID], trace: Trace) -> dict[UUID, Vector]:
+        """Those that the records hold; none while they are down."""
+        try:
+            with trace.tier("records"):
+                return self._records.queries.vectors(ids)
+        except TierDown as error:
+            trace.degrade(error.message)
+            return {}
 
 
 def _key(memory: Memory) -> tuple[str, object, int]:

@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.memory.model import Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.model import Candidates, IndexEntry, Kind, Memory, Vector, Where
 
 
 class Embedder(Protocol):
@@ -61,6 +61,12 @@ class Vectors(Protocol):
 
     def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
         """Which of `ids` are in the store: for proof of erasure and repair."""
+
+    def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
+        """The memories as they were when they were indexed: for while the records are down.
+
+        What is not there, or cannot be read, is left out.
+        """
 
     def ids(self, kind: Kind) -> Iterator[UUID]:
         """All ids of a collection, in the store's order."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from sophia_cli.errors import TierDown
 from sophia_cli.memory.answers import Answer, AnswerCache, Like, Recalled, digest
 from sophia_cli.memory.exact import ExactVectors
+from sophia_cli.memory.knowledge import Knowledge, of_index, of_records
 from sophia_cli.memory.model import Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.ranking import NAMES, Weights, checked, shipped
@@ -26,6 +27,20 @@ __all__ = ["Question", "Recaller"]
 
 # Of how many an answer that is to be diverse is chosen, at least and for each memory wanted.
 _CHOICE, _CHOICE_FOR_EACH = 50, 4
+_SINCE = "which may still hold what was changed or forgotten since"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One search: the question as it was understood, what ranks, and where memories are read."""
+
+    question: Question
+    said: Understanding
+    vector: Vector
+    candidates: int
+    now: datetime
+    weights: Weights
+    known: Knowledge
 
 
 class Recaller:
@@ -47,6 +62,10 @@ class Recaller:
     ) -> None:
         self._records = records
         self._embedder = embedder
+        self._known = of_records(records)
+        self._withheld: set[UUID] = set()
+        self._indexed = of_index(vectors, self._withheld)
+        self._seen: Epochs | None = None
         self._answers = answers
         self.exact = ExactVectors(front, records)
         self._rescoring = front.settings.rescoring
@@ -60,19 +79,34 @@ class Recaller:
         """Ranks by these weights, whatever the store names; None: by the store's again."""
         self._fixed = weights
 
+    def withhold(self, ids: Iterable[UUID]) -> None:
+        """Never answers with these from the index alone: it still holds what was forgotten."""
+        self._withheld.update(ids)
+
     def recall(
         self, question: Question, candidates: int, now: datetime, trace: Trace
     ) -> list[Recalled]:
         """The best memories, best first.
 
-        With the vectors or the embedder down, PostgreSQL's full-text search answers, and the trace
-        says so. A cached answer is served only at the epochs at which it was computed.
+        With the vectors or the embedder down, PostgreSQL's full-text search answers; with the
+        records down, the vectors do, and with both down an answer that was kept; the trace says so.
+        A cached answer is served only at the epochs at which it was computed.
 
         Raises:
-            TierDown: the records cannot be reached.
+            TierDown: neither the records nor the others can answer.
         """
+        try:
+            return self._recalled(question, candidates, now, trace)
+        except TierDown as error:
+            if error.tier != "records":
+                raise
+            return self._without_records(question, candidates, now, trace, error)
+
+    def _recalled(
+        self, question: Question, candidates: int, now: datetime, trace: Trace
+    ) -> list[Recalled]:
         with trace.tier("records"):
-            epochs = self._records.outbox.epochs()
+            epochs = self._seen = self._records.outbox.epochs()
         weights = self._weights_of(epochs, trace)
         request = _request(question, candidates, now, weights)
         place = self._answers.place(request, question.kinds, epochs)
@@ -80,17 +114,16 @@ class Recaller:
         if kept is not None:
             return kept
         try:
-            said = self.searcher.understood(question, now, trace)
-            vector = self.searcher.vector_of(said, trace)
+            asked = self._asked(question, candidates, now, weights, trace, self._known)
             like = None
             if self._similar_from is not None:
-                like = _like(request, said, self._embedder.model, vector)
+                like = _like(request, asked.said, self._embedder.model, asked.vector)
                 kept = self._answers.get_like(
                     place, like, self._similar_from, question.text, now, trace
                 )
                 if kept is not None:
                     return kept
-            found = self._search(question, said, vector, candidates, now, weights, trace)
+            found = self._search(asked, trace)
             trace.served_by = "vectors"
         except TierDown as error:
             if error.tier == "records":
@@ -98,10 +131,42 @@ class Recaller:
             trace.degrade(f"{error.message}: answered by full-text search")
             trace.served_by = "records"
             return self._by_words(question, now, trace)
-        if not epochs.owing.intersection(question.kinds):
+        if not trace.degraded and not epochs.owing.intersection(question.kinds):
             until = now + self._answers.lifetime(question.kinds)
             answer = Answer(question.text, found, trace.says, until)
             self._answers.keep(place, answer, now, lambda: self._still_at(epochs), like)
+        return found
+
+    def _without_records(
+        self,
+        question: Question,
+        candidates: int,
+        now: datetime,
+        trace: Trace,
+        down: TierDown,
+    ) -> list[Recalled]:
+        """Answers from the index as it is; if that is down too, as when the records last answered.
+
+        Raises:
+            TierDown: the records are down, and nothing else can answer.
+        """
+        weights = self._fixed or self._weights
+        try:
+            asked = self._asked(question, candidates, now, weights, trace, self._indexed)
+            found = self._search(asked, trace)
+        except TierDown as error:
+            if self._seen is None:
+                raise down from error
+            request = _request(question, candidates, now, weights)
+            place = self._answers.place(request, question.kinds, self._seen)
+            kept = self._answers.get(place, now, trace)
+            if kept is None:
+                raise down from error
+            trace.degrade(error.message)
+            trace.degrade(f"{down.message}: answered from the cache, {_SINCE}")
+            return kept
+        trace.degrade(f"{down.message}: answered from the vectors, {_SINCE}")
+        trace.served_by = "vectors"
         return found
 
     def _weights_of(self, epochs: Epochs, trace: Trace) -> Weights:
@@ -118,46 +183,43 @@ class Recaller:
             self._weights_id = epochs.weights
         return self._weights
 
-    def _search(
+    def _asked(
         self,
         question: Question,
-        said: Understanding,
-        vector: Vector,
         candidates: int,
         now: datetime,
         weights: Weights,
         trace: Trace,
-    ) -> list[Recalled]:
+        known: Knowledge,
+    ) -> _Asked:
+        said = self.searcher.understood(question, now, trace, known)
+        vector = self.searcher.vector_of(said, trace)
+        return _Asked(question, said, vector, candidates, now, weights, known)
+
+    def _search(self, asked: _Asked, trace: Trace) -> list[Recalled]:
+        question = asked.question
         if question.diverse:
             choice = max(_CHOICE, _CHOICE_FOR_EACH * question.limit)
-            whole = replace(question, diverse=False, limit=choice)
-            found = self._search(whole, said, vector, candidates, now, weights, trace)
-            return list(self.exact.diverse(found, question.limit, len(vector), trace))
-        limit = max(candidates, question.limit)
+            whole = replace(asked, question=replace(question, diverse=False, limit=choice))
+            found = self._search(whole, trace)
+            return list(self.exact.diverse(found, question.limit, len(asked.vector), trace))
+        limit = max(asked.candidates, question.limit)
+        find = self._nearest if question.by_meaning else self._fused
         while True:
-            if question.by_meaning:
-                found, exhausted = self._nearest(question, vector, limit, now, trace)
-            else:
-                found, exhausted = self._fused(question, said, vector, limit, now, weights, trace)
+            found, exhausted = find(asked, limit, trace)
             if len(found) >= question.limit or exhausted:
                 return found[: question.limit]
             # What the records no longer hold as live is left out; look further down the list.
             limit *= 4
 
-    def _fused(
-        self,
-        question: Question,
-        said: Understanding,
-        vector: Vector,
-        limit: int,
-        now: datetime,
-        weights: Weights,
-        trace: Trace,
-    ) -> tuple[list[Recalled], bool]:
-        ranked = self.searcher.ranked(question, said, vector, limit, weights, trace)
+    def _fused(self, asked: _Asked, limit: int, trace: Trace) -> tuple[list[Recalled], bool]:
+        question = asked.question
+        ranked = self.searcher.ranked(
+            question, asked.said, asked.vector, limit, asked.weights, trace
+        )
         # Some more than asked for, in case a few have ended since they were indexed.
         wanted = ranked.ids[: question.limit + 10]
-        live = self._live(wanted, now, trace)
+        live = _live(wanted, asked.now, trace, asked.known)
         places = [place for place, id_ in enumerate(wanted) if id_ in live][: question.limit]
         scores = ranked.scores.astype(float).round(4).tolist()
         parts = ranked.parts[places].astype(float).round(4).tolist()
@@ -171,26 +233,19 @@ class Recaller:
         ]
         return found, len(wanted) == len(ranked.ids) or limit > 50 * question.limit
 
-    def _nearest(
-        self, question: Question, vector: Vector, limit: int, now: datetime, trace: Trace
-    ) -> tuple[list[Recalled], bool]:
-        nearest = self.searcher.nearest(question, vector, limit, trace)
+    def _nearest(self, asked: _Asked, limit: int, trace: Trace) -> tuple[list[Recalled], bool]:
+        question = asked.question
+        nearest = self.searcher.nearest(question, asked.vector, limit, trace)
         wanted = dict(nearest[: question.limit + 10])
-        live = self._live(list(wanted), now, trace)
+        live = _live(list(wanted), asked.now, trace, asked.known)
         found = [
             Recalled(live[id_], round(score, 4), {"dense": round(score, 4)})
             for id_, score in wanted.items()
             if id_ in live
         ]
         if self._rescoring:
-            found = list(self.exact.rescored(found, vector, trace))
+            found = list(self.exact.rescored(found, asked.vector, trace))
         return found, len(wanted) == len(nearest) or limit > 50 * question.limit
-
-    def _live(self, ids: Sequence[UUID], now: datetime, trace: Trace) -> dict[UUID, Memory]:
-        """Those memories that the records still hold as live."""
-        with trace.tier("records"):
-            memories = self._records.queries.get(ids)
-        return {id_: memory for id_, memory in memories.items() if memory.live_at(now)}
 
     def _by_words(self, question: Question, now: datetime, trace: Trace) -> list[Recalled]:
         with trace.tier("records"):
@@ -203,6 +258,19 @@ class Recaller:
 
     def _still_at(self, epochs: Epochs) -> bool:
         return self._records.outbox.epochs().values == epochs.values
+
+
+def _live(ids: Sequence[UUID], now: datetime, trace: Trace, known: Knowledge) -> dict[UUID, Memory]:
+    """Those memories that are known to be live."""
+    with trace.tier(known.tier):
+        memories = known.get(ids)
+    if known.tier == "records" and (unknown := len(ids) - len(memories)):
+        # The records keep a row of everything that there ever was.
+        strangers = f"{unknown} of {len(ids)} memories that they found are not in the records"
+        if not memories:
+            raise TierDown("vectors", strangers, "`sophia reindex` brings them in line")
+        trace.degrade(f"vectors: {strangers}: left out")
+    return {id_: memory for id_, memory in memories.items() if memory.live_at(now)}
 
 
 def stored_weights(stored: StoredWeights) -> Weights:

@@ -164,9 +164,9 @@ class MemoryService:
             except TierDown as error:
                 trace.answered[error.tier] = False
                 trace.degrade(error.message)
+            found = self.recaller.recall(question, candidates, now, trace)
             if self.front_fault is not None:
                 trace.degrade(self.front_fault)
-            found = self.recaller.recall(question, candidates, now, trace)
             if self.indexer.last_error is not None:
                 trace.degrade(f"{self.indexer.last_error}: what was just stored may be missing")
             return found
@@ -218,6 +218,7 @@ class MemoryService:
                 written = self.records.memories.forget(ids, now)
             self.index(written.owed, trace)
             in_vectors = self._still_in_vectors(ids, trace)
+            self.recaller.withhold(in_vectors)
             in_answers = self.erase_answers(trace)
             with trace.tier("records"):
                 rows = self.records.queries.get(ids)

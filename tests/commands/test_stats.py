@@ -135,7 +135,7 @@ def test_with_the_records_down_the_others_still_tell(
         shown = empty.ok("stats").out
         assert "live" not in shown
         assert "records    down" in shown
-        assert empty("recall", "records").status is ExitStatus.UNREACHABLE
+        assert empty("list").status is ExitStatus.UNREACHABLE
     told = empty.data("stats")[0]
     assert told["records"]["state"] == "up"
     assert told["records"]["degraded_s"] > 0

@@ -21,14 +21,16 @@ from uuid import UUID
 import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, SophiaError, TierDown
-from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Memory, Vector, Where
 from sophia_cli.tiers.vectors import lock, sparse
 from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.schema import (
     LAYOUT,
+    MEMORY,
     SPARSE,
     check_entries,
     check_vector,
+    memory_of,
     payload,
 )
 from sophia_cli.tiers.vectors.search import candidates_request, condition, nearest_request
@@ -36,6 +38,7 @@ from sophia_cli.tiers.vectors.shard import (
     check_space,
     drop_shard,
     engine_errors,
+    forget_payload,
     forget_unread,
     open_shard,
     point,
@@ -135,6 +138,17 @@ class EdgeVectors:
             found.update(cast(UUID, record.id) for record in records)
         return found
 
+    def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
+        """The memories as they were indexed."""
+        found: dict[UUID, Memory] = {}
+        for start in range(0, len(ids), _PAGE):
+            with self._reading(kind) as shard:
+                records = shard.retrieve([*ids[start : start + _PAGE]], [MEMORY], False)
+            for record in records:
+                if (memory := memory_of(record.payload)) is not None:
+                    found[memory.id] = memory
+        return found
+
     def ids(self, kind: Kind) -> Iterator[UUID]:
         """All ids of a collection, page by page; writers may come between the pages."""
         following = None
@@ -180,6 +194,7 @@ class EdgeVectors:
                 with engine_errors(str(path)):
                     shard.flush()
                     forget_unread(path, shard.info().points_count)
+                    forget_payload(path)
 
     def close(self) -> None:
         """Flushes, closes the shards and lets go of the directory; a second call does nothing."""
