@@ -26,6 +26,7 @@ NONE = -1
 _NO_SLOTS = np.empty(0, np.intp)
 _HOLE = 255
 _NOWHERE, _SMALL, _MAIN = 0, 1, 2
+_ASKED = 16  # keys of a batch that tell whether it is new
 _AHEAD = 32  # entries that are looked at together, at least
 
 
@@ -35,7 +36,7 @@ class Admitted(NamedTuple):
     Attributes:
         slots: of the keys, in their order; a run where they are one.
         left: how many keys had to leave.
-        spare: slots that were made free and are not needed, as keys were named twice.
+        spare: slots that were made free and are not needed, as keys were there or named twice.
     """
 
     slots: Slots
@@ -124,16 +125,18 @@ class KeySlots:
     def admit(self, keys: Sequence[Hashable]) -> Admitted:
         """Gives slots to keys, of which there may be `capacity`; one that is there keeps its own.
 
-        Others leave where there is no room, but never more than there are new keys.
+        Where there is no room, as many leave as there are new keys. More do so if a long batch
+        looked new and is not: that makes room for the next.
         """
-        if self._slots.keys().isdisjoint(keys):
+        if not any(key in self._slots for key in keys[:: len(keys) // _ASKED + 1]):
             slots, left = self._room(len(keys))
-            if self._enter(keys, slots) == len(keys):
+            before = len(self._slots)
+            found = self._enter(keys, slots)
+            if len(self._slots) - before == len(keys):
                 return Admitted(slots, left, _NO_SLOTS)
-            found = self.find_all(keys)  # a key that is named twice has one slot
             spare = np.setdiff1d(np.arange(self.capacity)[slots], found)
             self._release(spare)
-            return Admitted(found, left, spare)
+            return Admitted(np.array(found, np.intp), left, spare)
         once, left = dict.fromkeys(keys), 0
         new = [key for key in once if key not in self._slots]
         while (short := len(self._slots) + len(new) - self.capacity) > 0:
@@ -195,22 +198,22 @@ class KeySlots:
             return slice(int(slots[0]), int(slots[-1]) + 1), left
         return slots, left
 
-    def _enter(self, keys: Sequence[Hashable], slots: Slots) -> int:
-        """Puts keys that are new in free slots, and the slots in a queue unless they are in one.
+    def _enter(self, keys: Sequence[Hashable], slots: Slots) -> list[int]:
+        """Puts keys in free slots, and the slots in a queue unless they are in one.
 
         Returns:
-            How many there were, each counted once.
+            The slots of the keys: others than those given where a key was there, or is named twice.
         """
-        before = len(self._slots)
         if isinstance(slots, slice):
             numbers = np.arange(slots.start, slots.stop)
             self.keys[slots] = keys
-            self._slots.update(zip(keys, range(slots.start, slots.stop), strict=True))
+            offered: Sequence[int] = range(slots.start, slots.stop)
         else:
-            numbers, listed = slots, slots.tolist()
-            for slot, key in zip(listed, keys, strict=True):
+            numbers, offered = slots, slots.tolist()
+            for slot, key in zip(offered, keys, strict=True):
                 self.keys[slot] = key
-            self._slots.update(zip(keys, listed, strict=True))
+        # One pass both looks and enters: most of the time is that of reaching into the dictionary.
+        found = list(map(self._slots.setdefault, keys, offered))
         hashes = np.fromiter(map(hash, keys), np.int64, len(keys))
         self._hashes[slots] = hashes
         self.tickets[slots] = np.arange(self.next_ticket, self.next_ticket + len(keys))
@@ -226,7 +229,7 @@ class KeySlots:
             main[back] = True
             self._put_in(self._small, _SMALL, numbers[outside & ~main])
             self._put_in(self._main, _MAIN, numbers[outside & main])
-        return len(self._slots) - before
+        return found
 
     def _put_in(self, queue: Fifo, name: int, slots: NDArray[np.intp]) -> None:
         if len(slots):

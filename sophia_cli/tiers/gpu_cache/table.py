@@ -146,7 +146,7 @@ class Table:
             with self.lock:
                 slots, _, spare = self._claim(keys[part])
             written = rows[part]
-            if not isinstance(slots, slice) and len(set(keys[part])) < len(slots):
+            if not isinstance(slots, slice) and len(np.unique(slots)) < len(slots):
                 # A key that is named twice has its last row.
                 last = dict(zip(slots.tolist(), range(len(slots)), strict=True))
                 slots, written = np.array(list(last), np.intp), written[list(last.values())]

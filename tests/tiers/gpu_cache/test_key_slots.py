@@ -62,6 +62,17 @@ def test_keys_that_are_named_twice_leave_slots_to_spare() -> None:
     assert keys.admit(["c"]).left == 0
 
 
+def test_keys_that_are_there_in_a_batch_that_looks_new_leave_slots_to_spare() -> None:
+    keys = KeySlots(100)
+    keys.admit(list(range(100)))
+    slots, left, spare = keys.admit([*range(100, 117), 99, *range(117, 140)])
+    assert isinstance(slots, np.ndarray) and slots[17] == 99
+    assert left == 41 and len(spare) == 1
+    assert len(keys) == 99
+    assert _slots(keys, [99, 100, 139]) == [99, slots[0], slots[-1]]
+    assert keys.admit(["c"]).left == 0
+
+
 def test_the_hottest_come_first() -> None:
     keys = KeySlots(100)
     keys.admit(["a", "b", "c"])
