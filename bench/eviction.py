@@ -1,7 +1,8 @@
 """Which eviction policy hits most on skewed traces: python bench/eviction.py [--requests N].
 
 The traces are made up and seeded, so every run prints the same hit rates. `s3-fifo` is the policy
-that ships (`sophia_cli/tiers/gpu_cache/eviction.py`); the others are written down here to compare.
+that ships, for answers (`sophia_cli/tiers/gpu_cache/eviction.py`); `batched` is the same for rows
+(`key_slots.py` beside it); the others are written down here to compare.
 `best` knows the future (Belady): no policy can do better.
 """
 # ruff: noqa: D102  a policy is called with a key, and says whether that was a hit
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.tiers.gpu_cache.eviction import S3Fifo
+from sophia_cli.tiers.gpu_cache.key_slots import KeySlots
 
 Ints = NDArray[np.int64]
 KEYS = 20_000
@@ -199,8 +201,8 @@ class TinyLfu:
         self.trial[key] = None
 
 
-class Shipped:
-    """S3-FIFO as the GPU tier uses it."""
+class Answering:
+    """S3-FIFO as the answers of the GPU tier use it."""
 
     def __init__(self, size: int) -> None:
         self.size, self.policy = size, S3Fifo[int]()
@@ -212,6 +214,21 @@ class Shipped:
             return True
         if len(self.policy) >= self.size:
             self.policy.evict()
+        self.policy.admit(key)
+        return False
+
+
+class Batched:
+    """S3-FIFO as its rows use it, though each key is a batch of its own here."""
+
+    def __init__(self, size: int) -> None:
+        self.policy = KeySlots(size)
+
+    def __call__(self, key: int) -> bool:
+        slot = self.policy.find(key)
+        if slot is not None:
+            self.policy.touch(slot)
+            return True
         self.policy.admit([key])
         return False
 
@@ -224,7 +241,8 @@ POLICIES: dict[str, Callable[[int], Callable[[int], bool]]] = {
     "sieve": Sieve,
     "w-tinylfu": TinyLfu,
     "arc": Arc,
-    "s3-fifo": Shipped,
+    "s3-fifo": Answering,
+    "batched": Batched,
 }
 
 

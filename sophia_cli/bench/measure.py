@@ -37,6 +37,7 @@ class Measurement:
         before: what has to be done before each visit, and is not measured.
         paced_by: pieces of the pace that count beside the usual: `DISK` where a call waits for the
             disk, `BATCH` where it computes for a tenth of a second or longer.
+        part: of the seconds, where these calls are short enough to do with it.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Measurement:
         figures: Callable[..., Iterable[Figure]],
         before: Callable[[], object] = lambda: None,
         paced_by: Collection[str] = (),
+        part: float = 1.0,
     ) -> None:
         self._calls = calls
         self._figures = figures
         self._before = before
         self._paced_by = paced_by
+        self._part = part
         self._numbers = itertools.count()
         self._spent: list[list[float]] = [[] for _ in calls]
         self._ticks: list[dict[str, float]] = []
@@ -62,7 +65,7 @@ class Measurement:
         self._before()
         self._warm_up()
         self._ticks.extend(pace.tick(self._paced_by) for _ in range(_TICKS))
-        taken, ends = 0, time.perf_counter() + seconds / VISITS * len(self._calls)
+        taken, ends = 0, time.perf_counter() + seconds * self._part / VISITS * len(self._calls)
         while taken == 0 or (time.perf_counter() < ends and taken < _ENOUGH):
             self._ticks.append(pace.tick(self._paced_by))
             round_ends = time.perf_counter() + _ROUND

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from sophia_cli.tiers.gpu_cache.asked import Asked, Questions
 from sophia_cli.tiers.gpu_cache.eviction import S3Fifo
 from sophia_cli.tiers.gpu_cache.stats import Figures
 
@@ -44,7 +45,7 @@ class Answers:
         self._lock = threading.Lock()
         self._policy: S3Fifo[Hashable] = S3Fifo()
         self._kept: dict[Hashable, Answer] = {}
-        self._asked: dict[tuple[Hashable, Hashable], dict[Hashable, Hashable]] = {}
+        self._asked: dict[tuple[Hashable, Hashable], Asked] = {}
         self._bytes = self._hits = self._misses = self._evictions = self._refused = 0
 
     def get(self, key: Hashable, epoch: Hashable) -> object | None:
@@ -93,22 +94,37 @@ class Answers:
                 self._refused += 1
                 return False
             while self._bytes + size > self._budget:
-                [victim] = self._policy.evict()
-                self._forget(victim)
+                self._forget(self._policy.evict())
                 self._evictions += 1
-            self._policy.admit([key])
+            self._policy.admit(key)
             self._kept[key] = Answer(value, size, epoch, scope, self._clock() + seconds, asked)
             self._bytes += size
             if asked is not None:
-                self._asked.setdefault((scope, epoch), {})[key] = asked
+                place = scope, epoch
+                if place not in self._asked:
+                    self._asked[place] = Asked()
+                self._asked[place].add(key, asked)
             return True
 
     def asked(self, scope: Hashable, epoch: Hashable) -> list[tuple[Hashable, Hashable]]:
         """The answers of a scope at an epoch whose questions have vectors: their keys, and the
         keys of the rows.
         """
+        found = self.questions(scope, epoch)
+        return [] if found is None else list(zip(found.answers, found.rows.keys, strict=True))
+
+    def questions(self, scope: Hashable, epoch: Hashable) -> Questions | None:
+        """The same, with where those rows lay; None where there are no such answers."""
         with self._lock:
-            return list(self._asked.get((scope, epoch), {}).items())
+            asked = self._asked.get((scope, epoch))
+            return None if asked is None else asked.questions()
+
+    def learn(self, scope: Hashable, epoch: Hashable, questions: Questions) -> None:
+        """Notes where the rows of `questions` lie now, for the next who asks for them."""
+        with self._lock:
+            asked = self._asked.get((scope, epoch))
+            if asked is not None:
+                asked.learn(questions)
 
     def drop(self, key: Hashable) -> bool:
         """Erases one answer."""
@@ -149,6 +165,6 @@ class Answers:
         self._bytes -= kept.bytes
         if kept.asked is not None:
             place = kept.scope, kept.epoch
-            del self._asked[place][key]
+            self._asked[place].remove(key)
             if not self._asked[place]:
                 del self._asked[place]

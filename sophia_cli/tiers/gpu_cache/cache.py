@@ -126,21 +126,19 @@ class GpuCache:
     def _nearest(
         self, vector: Vector, scope: Hashable, epoch: Hashable, threshold: float
     ) -> Nearest | None:
-        answered = self.answers.asked(scope, epoch)
+        questions = self.answers.questions(scope, epoch)
         length = float(np.linalg.norm(vector))
-        if not answered or not length:
+        if questions is None or not length:
             return None
-        cosines = self.rows.similarity(
-            vector / length, [asked for _, asked in answered], counted=False
-        )
-        # NaN, for a vector that has left, sorts last and is near to nothing.
-        for place in np.argsort(-cosines).tolist():
-            similarity = float(cosines[place])
-            if not similarity >= threshold:
-                return None
-            key, asked = answered[place]
+        cosines = self.rows.products(vector / length, questions.rows)
+        self.answers.learn(scope, epoch, questions)
+        # NaN, for a vector that has left, is near to nothing.
+        near = np.flatnonzero(cosines >= threshold)
+        for place in near[np.argsort(-cosines[near])].tolist():
+            key = questions.answers[place]
             value = self.answers.get(key, epoch)
             if value is not None:
+                asked = questions.rows.keys[place]
                 self.rows.touch(asked)
-                return Nearest(key, asked, min(similarity, 1.0), value)
+                return Nearest(key, asked, min(float(cosines[place]), 1.0), value)
         return None

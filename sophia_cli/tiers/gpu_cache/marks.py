@@ -7,7 +7,7 @@ from collections.abc import Hashable
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.tiers.gpu_cache.eviction import Slots
+from sophia_cli.tiers.gpu_cache.slab import Slots
 
 _HIDDEN = 0
 _EPOCHS = 1024
@@ -39,6 +39,11 @@ class Marks:
         """Whether the row in `slot` may be found at `epoch`."""
         return bool(self._of[slot] == self._numbers.get(epoch, -1))
 
+    def shown(self, slots: NDArray[np.intp], epoch: Hashable) -> NDArray[np.bool_]:
+        """Which of the rows in `slots` may be found at `epoch`."""
+        shown: NDArray[np.bool_] = self._of[slots] == self._numbers.get(epoch, -1)
+        return shown
+
     def hidden(self, count: int, epoch: Hashable) -> NDArray[np.bool_]:
         """Which of the first `count` rows may not be found at `epoch`."""
         hidden: NDArray[np.bool_] = self._of[:count] != self._numbers.get(epoch, -1)
@@ -48,9 +53,9 @@ class Marks:
         """The epochs by their numbers."""
         return {number: epoch for epoch, number in self._numbers.items()}
 
-    def number(self, slot: int) -> int:
-        """The number of the epoch of `slot`; 0 while it is hidden."""
-        return int(self._of[slot])
+    def numbers(self, slots: NDArray[np.intp]) -> NDArray[np.int64]:
+        """The numbers of the epochs of `slots`; 0 where a row is hidden."""
+        return self._of[slots]
 
     def _forget_epochs(self) -> None:
         """Every write makes an epoch: those without a row are forgotten now and then."""

@@ -8,14 +8,19 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.tiers.gpu_cache.eviction import Slots
-from sophia_cli.tiers.gpu_cache.slab import Floats, OutOfDeviceMemory
+from sophia_cli.tiers.gpu_cache.slab import Floats, OutOfDeviceMemory, Slots
 
 _BLOCK = 256
+_COPIED = 256  # rows that are copied at once: a third quicker than a thousand, past the caches
+_GATHERED = 256  # rows that are gathered at once: they stay in the processor's cache
 
 
 class NumpySlab:
-    """A `Slab` in an array. The system commits its pages as they are written."""
+    """A `Slab` in an array. The system commits its pages as they are written.
+
+    Attributes:
+        rows: the array, (capacity, dimension).
+    """
 
     device = "cpu"
     library = f"numpy {np.__version__}"
@@ -23,29 +28,43 @@ class NumpySlab:
 
     def __init__(self, capacity: int, dimension: int) -> None:
         with _memory():
-            self._rows: Floats = np.empty((capacity, dimension), np.float32)
+            self.rows: Floats = np.empty((capacity, dimension), np.float32)
 
     def write(self, slots: Slots, rows: Floats) -> None:
         """Writes rows."""
         with _memory():
-            self._rows[slots] = rows
+            if not isinstance(slots, slice):
+                self.rows[slots] = rows
+                return
+            for start in range(0, len(rows), _COPIED):
+                part = rows[start : start + _COPIED]
+                self.rows[slots.start + start :][: len(part)] = part
 
     def read(self, slots: Slots) -> Floats:
         """A copy of rows."""
         with _memory():
-            return self._rows[slots].copy() if isinstance(slots, slice) else self._rows[slots]
+            return self.rows[slots].copy() if isinstance(slots, slice) else self.rows[slots]
 
     def products(self, queries: Floats, slots: Slots) -> Floats:
         """Dot products, (queries, slots)."""
         with _memory():
-            return _product(queries, self._rows[slots])
+            if isinstance(slots, slice):
+                return _product(queries, self.rows[slots])
+            products = np.empty((len(queries), len(slots)), np.float32)
+            gathered = np.empty((min(_GATHERED, len(slots)), self.rows.shape[1]), np.float32)
+            for start in range(0, len(slots), _GATHERED):
+                part = slots[start : start + _GATHERED]
+                rows = gathered[: len(part)]
+                np.take(self.rows, part, axis=0, out=rows, mode="clip")  # others are copied twice
+                products[:, start : start + len(part)] = _product(queries, rows)
+            return products
 
     def best(
         self, queries: Floats, count: int, k: int, hidden: NDArray[np.bool_] | None
     ) -> tuple[Floats, NDArray[np.intp]]:
         """The greatest products of each query."""
         with _memory():
-            products = _product(queries, self._rows[:count])
+            products = _product(queries, self.rows[:count])
             if hidden is not None:
                 products[:, hidden] = -np.inf
             slots = np.stack([_greatest(row, k) for row in products])
@@ -53,7 +72,7 @@ class NumpySlab:
 
     def release(self) -> None:
         """Gives the memory back."""
-        del self._rows
+        del self.rows
 
 
 class NumpyOpener:

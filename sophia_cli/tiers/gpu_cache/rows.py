@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.memory.model import Vector
+from sophia_cli.tiers.gpu_cache.key_slots import NONE, Located
 from sophia_cli.tiers.gpu_cache.slab import Floats, Opener, Slab
 from sophia_cli.tiers.gpu_cache.stats import Figures
 from sophia_cli.tiers.gpu_cache.table import Table
@@ -56,10 +57,7 @@ class Rows:
 
     def get(self, key: Hashable, epoch: Hashable = None) -> Vector | None:
         """The vector kept under `key` at `epoch`."""
-        found = self.table.read(
-            lambda: slots if (slots := self._slots([key], epoch))[0] >= 0 else None,
-            lambda slab, slots: slab.read(slots),
-        )
+        found = self.table.read(lambda: self._run(key, epoch), lambda slab, run: slab.read(run))
         return None if found is None else found[0]
 
     def similarity(
@@ -77,23 +75,20 @@ class Rows:
         Args:
             counted: this is a use of those rows, for the hit rate and for eviction.
         """
-        queries = np.require(query, np.float32, ["C", "W"]).reshape(1, -1)
-        products = np.full(len(keys), np.nan, np.float32)
-        if not self._fit(queries, 1):
-            return products
+        return self._products(query, len(keys), lambda: self._slots(keys, epoch, counted))
 
-        def plan() -> NDArray[np.intp] | None:
-            slots = self._slots(keys, epoch, counted)
-            return slots if (slots >= 0).any() else None
+    def products(self, query: Vector, located: Located) -> Floats:
+        """`similarity` with rows without an epoch that are looked for often; not counted.
 
-        def work(slab: Slab, slots: NDArray[np.intp]) -> Floats:
-            there = slots >= 0
-            found = np.full(len(slots), np.nan, np.float32)
-            found[there] = slab.products(queries, slots[there])[0]
-            return found
+        No Python runs for a key that lies where it lay. `located` is brought up to date.
+        """
 
-        found = self.table.read(plan, work)
-        return products if found is None else found
+        def find() -> NDArray[np.intp]:
+            there = self.table.keys.locate(located)
+            there &= self.table.marks.shown(located.slots, None)
+            return np.where(there, located.slots, NONE)
+
+        return self._products(query, len(located.keys), find)
 
     def top_k(self, queries: Floats, k: int, epoch: Hashable = None) -> list[Named]:
         """For each query the keys of the `k` greatest products over all rows at `epoch`.
@@ -159,27 +154,55 @@ class Rows:
         with np.errstate(all="ignore"):
             return bool(np.dot(flat, flat) < _FLOAT16**2)
 
+    def _products(self, query: Vector, count: int, find: Callable[[], NDArray[np.intp]]) -> Floats:
+        """The products with the rows in the `count` slots that `find` finds."""
+        queries = np.require(query, np.float32, ["C", "W"]).reshape(1, -1)
+        nothing = np.full(count, np.nan, np.float32)
+        if not self._fit(queries, 1):
+            return nothing
+
+        def plan() -> NDArray[np.intp] | None:
+            slots = find()
+            return slots if (slots != NONE).any() else None
+
+        def work(slab: Slab, slots: NDArray[np.intp]) -> Floats:
+            there = slots != NONE
+            if there.all():
+                products: Floats = slab.products(queries, slots)[0]
+                return products
+            found = nothing.copy()
+            found[there] = slab.products(queries, slots[there])[0]
+            return found
+
+        found = self.table.read(plan, work)
+        return nothing if found is None else found
+
+    def _run(self, key: Hashable, epoch: Hashable) -> slice | None:
+        """The slot of one key, which is used now; quicker than `_slots`."""
+        slot = self.table.keys.find(key)
+        if slot is None or not self.table.marks.is_shown(slot, epoch):
+            self._misses += 1
+            return None
+        self._hits += 1
+        self.table.keys.touch(slot)
+        return slice(slot, slot + 1)
+
     def _slots(
         self, keys: Sequence[Hashable], epoch: Hashable, counted: bool = True
     ) -> NDArray[np.intp]:
         """The slots of keys, -1 where there is none at this epoch."""
-        known, marks = self.table.keys, self.table.marks
-        slots = np.full(len(keys), -1, np.intp)
-        hits = 0
-        for place, key in enumerate(keys):
-            slot = known.find(key)
-            if slot is not None and marks.is_shown(slot, epoch):
-                slots[place] = slot
-                hits += 1
-                if counted:
-                    known.touch(slot)
+        slots = self.table.keys.find_all(keys)
+        there = (slots != NONE) & self.table.marks.shown(slots, epoch)
+        slots[~there] = NONE
         if counted:
+            self.table.keys.touch(slots[there])
+            hits = int(np.count_nonzero(there))
             self._hits += hits
             self._misses += len(keys) - hits
         return slots
 
     def _hidden(self, epoch: Hashable) -> NDArray[np.bool_] | None:
-        hidden = self.table.marks.hidden(len(self.table.keys.keys), epoch)
+        hidden = self.table.marks.hidden(self.table.keys.end, epoch)
         return None if hidden.all() else hidden
 
     def _named(self, products: Floats, slots: NDArray[np.intp]) -> Named:

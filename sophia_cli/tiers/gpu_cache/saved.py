@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from sophia_cli.tiers.gpu_cache.eviction import S3Fifo
+from sophia_cli.tiers.gpu_cache.key_slots import KeySlots
 from sophia_cli.tiers.gpu_cache.marks import Marks
 from sophia_cli.tiers.gpu_cache.slab import Floats, Slab
 
@@ -24,26 +22,28 @@ class Saved:
     epoch: Hashable
 
 
-def save_hottest(slab: Slab, keys: S3Fifo[Hashable], marks: Marks, count: int) -> list[Saved]:
+def save_hottest(slab: Slab, keys: KeySlots, marks: Marks, count: int) -> list[Saved]:
     """At most `count` rows that can be found, those worth most first. Raises what the slab does."""
     epochs = marks.epochs()
-    shown = [
-        (key, slot, uses, epochs[number])
-        for key, slot, uses in keys.hottest(count)
-        if (number := marks.number(slot))
-    ]
+    slots = keys.hottest(count)
+    slots = slots[marks.numbers(slots) > 0]
     saved: list[Saved] = []
-    for start in range(0, len(shown), _CHUNK):
-        part = shown[start : start + _CHUNK]
-        values = slab.read(np.array([slot for _, slot, _, _ in part], np.intp))
+    for start in range(0, len(slots), _CHUNK):
+        part = slots[start : start + _CHUNK]
         saved += (
-            Saved(key, row, uses, epoch)
-            for (key, _, uses, epoch), row in zip(part, values, strict=True)
+            Saved(keys.keys[slot], row, uses, epochs[number])
+            for slot, row, uses, number in zip(
+                part.tolist(),
+                slab.read(part),
+                keys.uses(part).tolist(),
+                marks.numbers(part).tolist(),
+                strict=True,
+            )
         )
     return saved
 
 
-def restore(saved: Sequence[Saved], keys: S3Fifo[Hashable], marks: Marks) -> None:
+def restore(saved: Sequence[Saved], keys: KeySlots, marks: Marks) -> None:
     """Enters rows that stand in the first slots of a new slab, in this order."""
     keys.admit([row.key for row in saved])
     for slot, row in enumerate(saved):

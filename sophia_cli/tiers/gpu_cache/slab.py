@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.tiers.gpu_cache.eviction import Slots
-
 Floats = NDArray[np.float32]
+
+Slots = slice | NDArray[np.intp]
+"""Places in a slab: a run of them, or their numbers."""
 
 
 class OutOfDeviceMemory(Exception):

@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.tiers.gpu_cache.eviction import S3Fifo, Slots
 from sophia_cli.tiers.gpu_cache.failure import Failure, failure_of
+from sophia_cli.tiers.gpu_cache.key_slots import Admitted, KeySlots
 from sophia_cli.tiers.gpu_cache.marks import Marks
 from sophia_cli.tiers.gpu_cache.saved import Saved, restore, save_hottest
 from sophia_cli.tiers.gpu_cache.slab import Floats, Opener, Slab
@@ -50,7 +50,7 @@ class Table:
         self.dimension = 0
         self.row_bytes = 0
         self.slab: Slab | None = None
-        self.keys: S3Fifo[Hashable] = S3Fifo()
+        self.keys = KeySlots(0)
         self.marks = Marks(0)
         self.evictions = 0
         self.shrunk = 0
@@ -119,20 +119,22 @@ class Table:
         with self._writing:
             with self.lock:
                 if keys is None:
-                    keys = list(self.keys)
-                dropped = [slot for key in keys if (slot := self.keys.drop(key)) is not None]
-                slots = np.array(dropped, np.intp)
+                    slots = self.keys.taken()
+                    self.keys = KeySlots(self.capacity, self.keys.next_ticket)
+                else:
+                    slots = self.keys.drop(keys)
+                erased = slots
                 self._generation += 1
                 self.marks.hide(slots)
             while self.slab is not None:
                 try:
-                    _erase(self.slab, slots, self.dimension)
+                    _erase(self.slab, erased, self.dimension)
                     break
                 except Exception as error:
                     failure = failure_of(error)
                 self._survive(failure)
-                slots = slots[:0]  # a new slab holds only what was shown
-            return len(dropped)
+                erased = slots[:0]  # a new slab holds only what was shown
+            return len(slots)
 
     def _put(self, slab: Slab, keys: Sequence[Hashable], rows: Floats, epoch: Hashable) -> None:
         # Only as many at a time: a long batch drives out its own beginning, not what is used.
@@ -142,38 +144,28 @@ class Table:
         for start in range(0, len(keys), step or 1):
             part = slice(start, start + step)
             with self.lock:
-                slots = self._claim(keys[part])
+                slots, _, spare = self._claim(keys[part])
             written = rows[part]
-            if not isinstance(slots, slice) and len(set(keys[part])) < len(slots):
+            if not isinstance(slots, slice) and len(np.unique(slots)) < len(slots):
                 # A key that is named twice has its last row.
                 last = dict(zip(slots.tolist(), range(len(slots)), strict=True))
                 slots, written = np.array(list(last), np.intp), written[list(last.values())]
+            _erase(slab, spare, self.dimension)
             slab.write(slots, written)
             with self.lock:
                 self.marks.show(slots, epoch)
 
-    def _claim(self, keys: Sequence[Hashable]) -> Slots:
+    def _claim(self, keys: Sequence[Hashable]) -> Admitted:
         """The slots of keys, whose rows are hidden now; others have left for them."""
-        if len(self.keys) + len(keys) <= self.capacity:
-            claimed = self.keys.admit(keys)
-        else:
-            claimed = self._make_room(keys)
-        if not isinstance(claimed, slice):
-            self.marks.hide(claimed)
+        never_used = self.keys.end
+        admitted = self.keys.admit(keys)
+        slots, left, spare = admitted
+        self.evictions += left
+        if not (isinstance(slots, slice) and slots.start >= never_used):
+            self.marks.hide(slots)
+            self.marks.hide(spare)
             self._generation += 1
-        return claimed
-
-    def _make_room(self, keys: Sequence[Hashable]) -> NDArray[np.intp]:
-        new = self.keys.missing(keys)
-        while (excess := len(self.keys) + len(new) - self.capacity) > 0:
-            left = self.keys.evict(excess)
-            self.evictions += excess
-            if len(new) < len(keys):  # what is to be replaced may be the first to leave
-                new += set(keys).intersection(left)
-        slots = self.keys.admit(new)
-        if isinstance(slots, slice) or new != list(keys):
-            slots = np.array([self.keys.find(key) for key in keys], np.intp)
-        return slots
+        return admitted
 
     def _survive(self, failure: Failure) -> None:
         """Halves the slab and keeps the hottest rows; a device that is broken is done without."""
@@ -213,12 +205,12 @@ class Table:
         while capacity >= LEAST:
             try:
                 slab = self._opener.open(capacity, self.dimension)
-                marks = Marks(capacity)
+                marks, keys = Marks(capacity), KeySlots(capacity, self.keys.next_ticket)
             except Exception as error:
                 failure = failure_of(error)
             else:
                 with self.lock:
-                    self.keys, self.marks, self.slab = S3Fifo(), marks, slab
+                    self.keys, self.marks, self.slab = keys, marks, slab
                     self.capacity, self.state = capacity, "open"
                 return
             if not failure.of_memory:
@@ -232,7 +224,7 @@ class Table:
     def _let_go(self, state: str, note: str = "") -> None:
         with self.lock:
             slab, self.slab = self.slab, None
-            self.keys, self.marks = S3Fifo(), Marks(0)
+            self.keys, self.marks = KeySlots(0, self.keys.next_ticket), Marks(0)
             self.capacity, self.state = 0, state
             self._generation += 1
         if note:

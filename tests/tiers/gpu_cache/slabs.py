@@ -65,6 +65,10 @@ class FakeSlab:
         self._owner.failing("best")
         return self._slab.best(queries, count, k, hidden)
 
+    def held(self) -> Floats:
+        """All that lies there, without asking the device."""
+        return self._slab.rows
+
     def release(self) -> None:
         self._owner.open_slabs -= 1
         self._slab.release()

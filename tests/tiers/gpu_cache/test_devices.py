@@ -89,7 +89,7 @@ def test_torch_in_half_precision_is_right_to_a_thousandth(monkeypatch: pytest.Mo
     from .slabs import vectors
 
     slab = TorchSlab(64, 384, torch.device("cpu"))
-    monkeypatch.setattr(slab, "_rows", slab._rows.half())
+    monkeypatch.setattr(slab, "rows", slab.rows.half())
     rows = vectors(64, 384)
     slab.write(slice(0, 40), rows[:40])
     slab.write(np.arange(40, 64), rows[40:])

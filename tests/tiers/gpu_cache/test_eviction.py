@@ -1,97 +1,122 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sophia_cli.tiers.gpu_cache.eviction import S3Fifo
+from sophia_cli.tiers.gpu_cache.key_slots import KeySlots
 
 
-def _ask(policy: S3Fifo[int], key: int, capacity: int) -> bool:
-    slot = policy.find(key)
-    if slot is not None:
-        policy.touch(slot)
-        return True
-    if len(policy) >= capacity:
-        policy.evict()
-    policy.admit([key])
-    return False
+class Answering:
+    """The policy of the answers: one key at a time."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.policy = capacity, S3Fifo[int]()
+
+    def ask(self, key: int) -> bool:
+        slot = self.policy.find(key)
+        if slot is not None:
+            self.policy.touch(slot)
+            return True
+        if len(self.policy) >= self.capacity:
+            self.policy.evict()
+        self.policy.admit(key)
+        return False
+
+    def has(self, key: int) -> bool:
+        return self.policy.find(key) is not None
+
+    def drop(self, key: int) -> None:
+        self.policy.drop(key)
 
 
-def test_a_scan_does_not_drive_out_what_is_used() -> None:
-    policy: S3Fifo[int] = S3Fifo()
+class Batched:
+    """The policy of the rows."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.policy = capacity, KeySlots(capacity)
+
+    def ask(self, key: int) -> bool:
+        slot = self.policy.find(key)
+        if slot is not None:
+            self.policy.touch(slot)
+            return True
+        self.policy.admit([key])
+        return False
+
+    def has(self, key: int) -> bool:
+        return self.policy.find(key) is not None
+
+    def drop(self, key: int) -> None:
+        self.policy.drop([key])
+
+
+Cache = Answering | Batched
+
+
+@pytest.fixture(params=[Answering, Batched], ids=["one by one", "in batches"])
+def cache(request: pytest.FixtureRequest) -> Cache:
+    """Room for 100 keys."""
+    made: Cache = request.param(100)
+    return made
+
+
+def test_a_scan_does_not_drive_out_what_is_used(cache: Cache) -> None:
     for _ in range(3):
         for key in range(50):
-            _ask(policy, key, 100)
+            cache.ask(key)
     for key in range(1000, 5000):
-        _ask(policy, key, 100)
-    assert all(policy.find(key) is not None for key in range(50))
+        cache.ask(key)
+    assert all(cache.has(key) for key in range(50))
 
 
-def test_a_key_that_comes_back_soon_stays_longer() -> None:
-    policy: S3Fifo[int] = S3Fifo()
+def test_a_key_that_comes_back_soon_stays_longer(cache: Cache) -> None:
     for key in range(100):
-        _ask(policy, key, 100)
-    _ask(policy, 100, 100)
-    assert policy.find(0) is None
-    _ask(policy, 0, 100)  # its hash was remembered: it goes to the main queue
+        cache.ask(key)
+    cache.ask(100)
+    assert not cache.has(0)
+    cache.ask(0)  # its hash was remembered: it goes to the main queue
     for key in range(200, 500):
-        _ask(policy, key, 100)
-    assert policy.find(0) is not None
+        cache.ask(key)
+    assert cache.has(0)
 
 
-def test_a_key_used_often_stays_for_more_rounds_than_one_used_once() -> None:
-    policy: S3Fifo[int] = S3Fifo()
+def test_a_key_used_often_stays_for_more_rounds_than_one_used_once(cache: Cache) -> None:
     for key in range(100):
-        _ask(policy, key, 100)
+        cache.ask(key)
     for key in range(100):
-        _ask(policy, key, 100)  # so that all go on to the main queue
+        cache.ask(key)  # so that all go on to the main queue
     for key in range(100, 110):
-        _ask(policy, key, 100)
+        cache.ask(key)
     often, once = range(50, 60), range(60, 70)
     for key in [*often, *often, *often, *once]:
-        _ask(policy, key, 100)
+        cache.ask(key)
     for key in range(1000, 1200):
-        _ask(policy, key, 100)
-        _ask(policy, key, 100)  # used while it is new: the main queue has to give way
-    assert all(policy.find(key) is not None for key in often)
-    assert not all(policy.find(key) is not None for key in once)
+        cache.ask(key)
+        cache.ask(key)  # used while it is new: the main queue has to give way
+    assert all(cache.has(key) for key in often)
+    assert not all(cache.has(key) for key in once)
 
 
-def test_slots_are_used_again_and_never_twice() -> None:
+def test_slots_are_used_again_and_never_twice(cache: Cache) -> None:
     random = np.random.default_rng(0)
-    policy: S3Fifo[int] = S3Fifo()
     for key in random.integers(0, 300, 5000).tolist():
         if random.random() < 0.2:
-            policy.drop(key)
+            cache.drop(key)
         else:
-            _ask(policy, key, 60)
-    slots = [policy.find(key) for key in policy]
-    assert len(set(slots)) == len(slots) <= 60
-    assert len(policy.keys) <= 60
-    assert all(policy.keys[slot] == key for key, slot in zip(policy, slots, strict=True) if slot)
+            cache.ask(key)
+    kept = [key for key in range(300) if cache.has(key)]
+    slots = [slot for key in kept if (slot := cache.policy.find(key)) is not None]
+    assert len(set(slots)) == len(slots) == len(kept) == len(cache.policy) <= 100
+    assert len(cache.policy.keys) <= 100
+    assert [cache.policy.keys[slot] for slot in slots] == kept
 
 
-def test_new_keys_get_a_run_of_slots() -> None:
-    policy: S3Fifo[int] = S3Fifo()
-    assert policy.admit([1, 2, 3]) == slice(0, 3)
-    policy.drop(2)
-    slots = policy.admit([4, 5])
-    assert isinstance(slots, np.ndarray) and slots.tolist() == [1, 3]
-
-
-def test_a_key_that_is_there_keeps_its_slot() -> None:
-    policy: S3Fifo[int] = S3Fifo()
-    policy.admit([1, 2, 3])
-    slots = policy.admit([4, 2, 5, 4])
-    assert isinstance(slots, np.ndarray) and slots.tolist() == [3, 1, 5, 3]
-    assert [policy.find(key) for key in (1, 2, 3, 4, 5)] == [0, 1, 2, 3, 5]
-    slots = policy.admit([6, 7])
-    assert isinstance(slots, np.ndarray) and slots.tolist() == [6, 4]
-
-
-def test_the_hottest_come_first() -> None:
-    policy: S3Fifo[str] = S3Fifo()
-    policy.admit(["a", "b", "c"])
-    policy.touch(2)
-    policy.touch(2)
-    policy.touch(1)
-    assert policy.hottest(2) == [("c", 2, 2), ("b", 1, 1)]
+def test_both_keep_as_much_of_what_is_asked_again() -> None:
+    random = np.random.default_rng(0)
+    weights = 1 / np.arange(1, 2001)
+    trace = random.choice(2000, 20_000, p=weights / weights.sum()).tolist()
+    one_by_one, in_batches = (
+        sum(map(cache.ask, trace)) for cache in (Answering(100), Batched(100))
+    )
+    assert abs(one_by_one - in_batches) < 0.005 * len(trace)

@@ -9,15 +9,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from sophia_cli.tiers.gpu_cache import Answers, Rows
+from sophia_cli.tiers.gpu_cache import Answers, GpuCache, Rows, Settings
 from sophia_cli.tiers.gpu_cache.answers import ENTRY_BYTES
+from sophia_cli.tiers.gpu_cache.numpy_slab import NumpyOpener
 from sophia_cli.tiers.gpu_cache.slab import OutOfDeviceMemory
 
-from .slabs import DIMENSION, Failing, FakeDevice, vectors
+from .slabs import DIMENSION, Failing, FakeDevice, FakeSlab, vectors
 
 POOL = vectors(64)
 KEYS = st.integers(0, 400)
 EPOCHS = st.sampled_from([None, 1, 2])
+SCOPES = st.sampled_from(["s", "t"])
 
 
 class RowsAgainstADictionary(RuleBasedStateMachine):
@@ -53,6 +55,17 @@ class RowsAgainstADictionary(RuleBasedStateMachine):
         for key in keys:
             self.model.pop(key, None)
 
+    @rule()
+    def clear(self) -> None:
+        held = len(self.rows.table.keys)
+        assert self.rows.clear() == held
+        assert self.rows.figures().entries == 0
+        self.model.clear()
+
+    @rule(key=KEYS)
+    def touch(self, key: int) -> None:
+        self.rows.touch(key)
+
     @rule(query=st.integers(0, 63), k=st.integers(1, 12), epoch=EPOCHS)
     def top_k(self, query: int, k: int, epoch: Any) -> None:
         [found] = self.rows.top_k(POOL[[query]], k, epoch)
@@ -86,6 +99,18 @@ class RowsAgainstADictionary(RuleBasedStateMachine):
         assert figures.bytes == figures.entries * 4 * DIMENSION <= max(figures.budget, 0)
         assert set(self.rows.table.keys) <= set(self.model)
         assert self.device.open_slabs == (self.rows.table.slab is not None)
+
+    @invariant()
+    def each_key_has_a_slot_and_free_slots_are_erased(self) -> None:
+        table = self.rows.table
+        held = {key: table.keys.find(key) for key in table.keys}
+        assert len(set(held.values())) == len(held) <= table.capacity
+        at = {slot: key for slot, key in enumerate(table.keys.keys) if key is not None}
+        assert at == {slot: key for key, slot in held.items()}
+        free = [slot for slot in range(table.keys.end) if slot not in at]
+        assert not table.marks.numbers(np.array(free, np.intp)).any()
+        if isinstance(table.slab, FakeSlab):
+            assert not table.slab.held()[free].any()
 
 
 class AnswersAgainstADictionary(RuleBasedStateMachine):
@@ -144,7 +169,61 @@ class AnswersAgainstADictionary(RuleBasedStateMachine):
             assert figures.bytes == 0
 
 
+class NearestAgainstAllProducts(RuleBasedStateMachine):
+    """Questions come and go, their vectors leave and come back in other slots."""
+
+    @initialize()
+    def start(self) -> None:
+        self.cache = GpuCache(Settings(vector_bytes=64 * 4 * DIMENSION))
+        self.cache.open(DIMENSION, NumpyOpener())
+        self.answers: dict[int, tuple[str, int, int]] = {}
+        self.rows: dict[int, int] = {}
+
+    @rule(key=st.integers(0, 30), asked=st.integers(0, 90), scope=SCOPES, epoch=st.integers(1, 2))
+    def answer(self, key: int, asked: int, scope: str, epoch: int) -> None:
+        self.cache.answers.put(key, f"answer {key}", 1, epoch=epoch, scope=scope, asked=asked)
+        self.answers[key] = (scope, epoch, asked)
+
+    @rule(keys=st.lists(st.integers(0, 90), min_size=1, max_size=50), first=st.integers(0, 63))
+    def keep(self, keys: list[int], first: int) -> None:
+        chosen = [(first + place) % 64 for place in range(len(keys))]
+        self.cache.rows.put(keys, POOL[chosen])
+        self.rows.update(zip(keys, chosen, strict=True))
+
+    @rule(key=st.integers(0, 30))
+    def forget_an_answer(self, key: int) -> None:
+        self.cache.answers.drop(key)
+        self.answers.pop(key, None)
+
+    @rule(key=st.integers(0, 90))
+    def forget_a_row(self, key: int) -> None:
+        self.cache.rows.drop([key])
+
+    @rule()
+    def open_again(self) -> None:
+        self.cache.open(DIMENSION, NumpyOpener())
+
+    @rule(query=st.integers(0, 63), scope=SCOPES, epoch=st.integers(1, 2))
+    def nearest(self, query: int, scope: str, epoch: int) -> None:
+        held = set(self.cache.rows.table.keys)
+        near = {
+            key: float(POOL[self.rows[asked]] @ POOL[query])
+            for key, (of, at, asked) in self.answers.items()
+            if (of, at) == (scope, epoch) and asked in held
+        }
+        found = self.cache.nearest_question(POOL[query], scope, epoch, 0.3)
+        if max(near.values(), default=-1) < 0.3:
+            assert found is None
+            return
+        assert found is not None and found.value == f"answer {found.key}"
+        assert self.answers[int(str(found.key))] == (scope, epoch, found.asked)
+        assert abs(near[int(str(found.key))] - max(near.values())) < 1e-5
+        assert abs(found.similarity - max(near.values())) < 1e-5
+
+
 TestRows = RowsAgainstADictionary.TestCase
 TestRows.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestAnswers = AnswersAgainstADictionary.TestCase
 TestAnswers.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestNearest = NearestAgainstAllProducts.TestCase
+TestNearest.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

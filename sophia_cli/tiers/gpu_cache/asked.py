@@ -1,0 +1,79 @@
+"""The questions that were answered in one scope at one epoch, so that a similar one finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sophia_cli.tiers.gpu_cache.key_slots import NONE, Located
+
+_NOT_LOCATED = Located((), np.empty(0, np.intp), np.empty(0, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The questions at one moment: nobody changes this but who has it.
+
+    Attributes:
+        answers: the keys of their answers.
+        rows: the keys of their vectors' rows, and where these lay.
+        removals: how many questions had left their list by then.
+    """
+
+    answers: list[Hashable]
+    rows: Located
+    removals: int
+
+
+class Asked:
+    """A list of questions to which some are added and from which others leave. Its owner locks."""
+
+    __slots__ = ("_answers", "_at", "_located", "_removals", "_rows")
+
+    def __init__(self) -> None:
+        self._at: dict[Hashable, int] = {}
+        self._answers: list[Hashable] = []
+        self._rows: list[Hashable] = []
+        # Of the first questions of the list; of none until somebody has looked for them.
+        self._located = _NOT_LOCATED
+        self._removals = 0
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def add(self, answer: Hashable, row: Hashable) -> None:
+        """Adds the question of an answer that is not there yet; `row` is its vector's key."""
+        self._at[answer] = len(self._answers)
+        self._answers.append(answer)
+        self._rows.append(row)
+
+    def remove(self, answer: Hashable) -> None:
+        """Takes the question of an answer away; the last one takes its place."""
+        place = self._at.pop(answer)
+        last, row = self._answers.pop(), self._rows.pop()
+        count = len(self._answers)
+        slots, tickets = self._located.slots, self._located.tickets
+        if place < count:
+            self._at[last] = place
+            self._answers[place], self._rows[place] = last, row
+            if place < len(slots):
+                known = count < len(slots)
+                slots[place] = slots[count] if known else NONE
+                tickets[place] = tickets[count] if known else NONE
+        self._located = Located((), slots[:count], tickets[:count])
+        self._removals += 1
+
+    def questions(self) -> Questions:
+        """A copy: some microseconds for thousands."""
+        count, known = len(self._answers), len(self._located.slots)
+        rows = Located(self._rows.copy(), np.full(count, NONE), np.full(count, NONE))
+        rows.slots[:known] = self._located.slots
+        rows.tickets[:known] = self._located.tickets
+        return Questions(self._answers.copy(), rows, self._removals)
+
+    def learn(self, of: Questions) -> None:
+        """Notes where the rows lie, unless questions left meanwhile. `of` is its own from now."""
+        if of.removals == self._removals:
+            self._located = Located((), of.rows.slots, of.rows.tickets)

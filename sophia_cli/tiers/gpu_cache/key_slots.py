@@ -1,0 +1,312 @@
+"""Which slot of the slab holds which key, and who leaves when it is full: S3-FIFO over arrays.
+
+The policy is that of `eviction`, which says what it is; here a batch of a thousand keys costs as
+many operations on arrays as a single one, and two passes over the dictionary: in and out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sophia_cli.tiers.gpu_cache.eviction import MOST_USES, SMALL_SHARE
+from sophia_cli.tiers.gpu_cache.fifo import Fifo
+from sophia_cli.tiers.gpu_cache.ghosts import Ghosts
+from sophia_cli.tiers.gpu_cache.slab import Slots
+
+NONE = -1
+"""In place of a slot: there is none."""
+
+_NO_SLOTS = np.empty(0, np.intp)
+_HOLE = 255
+_NOWHERE, _SMALL, _MAIN = 0, 1, 2
+_ASKED = 16  # keys of a batch that tell whether it is new
+_AHEAD = 32  # entries that are looked at together, at least
+
+
+class Admitted(NamedTuple):
+    """What came of admitting keys.
+
+    Attributes:
+        slots: of the keys, in their order; a run where they are one.
+        left: how many keys had to leave.
+        spare: slots that were made free and are not needed, as keys were there or named twice.
+    """
+
+    slots: Slots
+    left: int
+    spare: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Keys, and where they lay when they were last looked for.
+
+    Attributes:
+        slots: intp, (len(keys),); `NONE` for a key that was not there, or never looked for.
+        tickets: int64, (len(keys),); likewise.
+    """
+
+    keys: Sequence[Hashable]
+    slots: NDArray[np.intp]
+    tickets: NDArray[np.int64]
+
+
+class KeySlots:
+    """Keys in numbered slots, as many as `capacity`. Its owner takes care of the locks.
+
+    A slot that `drop` frees keeps its place in its queue: the next key moves in there. So nothing
+    is ever searched for.
+
+    Args:
+        capacity: how many there are.
+        ticket: the first that is given; where this one follows another, its `next_ticket`.
+
+    Attributes:
+        keys: the key in each slot, None in a free one.
+        tickets: int64, (capacity,): the number of the admission that gave a slot to its key, 0 in
+            a free one. Whoever noted slot and ticket can tell whether the same key is still there.
+        end: slots from this one on were never used.
+    """
+
+    def __init__(self, capacity: int, ticket: int = 1) -> None:
+        self.capacity = capacity
+        self.next_ticket = ticket
+        self.keys: list[Hashable] = [None] * capacity
+        self.tickets = np.zeros(capacity, np.int64)
+        self.end = 0
+        self._slots: dict[Hashable, int] = {}
+        self._uses = np.full(capacity, _HOLE, np.uint8)
+        self._queued = np.zeros(capacity, np.uint8)
+        self._hashes = np.zeros(capacity, np.int64)
+        self._free: list[int] = []
+        self._small, self._main = Fifo(capacity), Fifo(capacity)
+        self._ghosts = Ghosts(capacity)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._slots)
+
+    def find(self, key: Hashable) -> int | None:
+        """The slot of a key."""
+        return self._slots.get(key)
+
+    def find_all(self, keys: Sequence[Hashable]) -> NDArray[np.intp]:
+        """The slots of keys, `NONE` where there is none."""
+        return np.fromiter(map(self._slots.get, keys, repeat(NONE)), np.intp, len(keys))
+
+    def locate(self, located: Located) -> NDArray[np.bool_]:
+        """Brings up to date where keys lie; returns which of them there are."""
+        there: NDArray[np.bool_] = self.tickets.take(located.slots, mode="clip") == located.tickets
+        moved = np.flatnonzero(~there)
+        if len(moved):
+            slots = self.find_all([located.keys[place] for place in moved.tolist()])
+            there[moved] = slots != NONE
+            located.slots[moved] = slots
+            located.tickets[moved] = np.where(slots != NONE, self.tickets[slots], NONE)
+        return there
+
+    def touch(self, slots: int | NDArray[np.intp]) -> None:
+        """Notes that the keys in `slots` were used, each once."""
+        if isinstance(slots, int):
+            if self._uses[slots] < MOST_USES:
+                self._uses[slots] += 1
+        else:
+            self._uses[slots] = np.minimum(self._uses[slots] + 1, MOST_USES)
+
+    def admit(self, keys: Sequence[Hashable]) -> Admitted:
+        """Gives slots to keys, of which there may be `capacity`; one that is there keeps its own.
+
+        Where there is no room, as many leave as there are new keys. More do so if a long batch
+        looked new and is not: that makes room for the next.
+        """
+        if not any(key in self._slots for key in keys[:: len(keys) // _ASKED + 1]):
+            slots, left = self._room(len(keys))
+            before = len(self._slots)
+            found = self._enter(keys, slots)
+            if len(self._slots) - before == len(keys):
+                return Admitted(slots, left, _NO_SLOTS)
+            spare = np.setdiff1d(np.arange(self.capacity)[slots], found)
+            self._release(spare)
+            return Admitted(np.array(found, np.intp), left, spare)
+        once, left = dict.fromkeys(keys), 0
+        new = [key for key in once if key not in self._slots]
+        while (short := len(self._slots) + len(new) - self.capacity) > 0:
+            self.evict(short)
+            left += short
+            # What is to be replaced may be the first to leave.
+            new = [key for key in once if key not in self._slots]
+        if new:
+            self._enter(new, self._room(len(new))[0])
+        return Admitted(self.find_all(keys), left, _NO_SLOTS)
+
+    def evict(self, number: int) -> NDArray[np.intp]:
+        """Lets the keys go that are worth least, of which there must be so many.
+
+        Returns:
+            Their slots, which are free now, in ascending order.
+        """
+        left = self._leave(number)
+        self._free += left.tolist()[::-1]
+        return left
+
+    def drop(self, keys: Sequence[Hashable]) -> NDArray[np.intp]:
+        """Frees the slots of keys; returns those of the keys that were there."""
+        dropped = [slot for key in keys if (slot := self._slots.pop(key, NONE)) != NONE]
+        slots = np.array(dropped, np.intp)
+        self._release(slots)
+        return slots
+
+    def taken(self) -> NDArray[np.intp]:
+        """The slots of all keys."""
+        return np.fromiter(self._slots.values(), np.intp, len(self._slots))
+
+    def hottest(self, number: int) -> NDArray[np.intp]:
+        """The slots of the keys worth most, best first."""
+        slots = self.taken()
+        worth = -4 * self._uses[slots].astype(np.int16) - self._queued[slots]
+        return slots[np.argsort(worth, kind="stable")[:number]]
+
+    def uses(self, slots: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """How often the keys in `slots` were used, as far as that counts."""
+        return self._uses[slots]
+
+    def _room(self, number: int) -> tuple[Slots, int]:
+        """So many free slots, which are free no more; and how many keys left for them."""
+        if not self._free and self.end + number <= self.capacity:
+            self.end += number
+            return slice(self.end - number, self.end), 0
+        freed = [self._free.pop() for _ in range(min(number, len(self._free)))]
+        grown = min(number - len(freed), self.capacity - self.end)
+        freed += range(self.end, self.end + grown)
+        self.end += grown
+        left = number - len(freed)
+        if not left:
+            return np.array(freed, np.intp), 0
+        slots = self._leave(left)
+        if freed:
+            slots = np.sort(np.concatenate([np.array(freed, np.intp), slots]))
+        if slots[-1] - slots[0] == number - 1:
+            return slice(int(slots[0]), int(slots[-1]) + 1), left
+        return slots, left
+
+    def _enter(self, keys: Sequence[Hashable], slots: Slots) -> list[int]:
+        """Puts keys in free slots, and the slots in a queue unless they are in one.
+
+        Returns:
+            The slots of the keys: others than those given where a key was there, or is named twice.
+        """
+        if isinstance(slots, slice):
+            numbers = np.arange(slots.start, slots.stop)
+            self.keys[slots] = keys
+            offered: Sequence[int] = range(slots.start, slots.stop)
+        else:
+            numbers, offered = slots, slots.tolist()
+            for slot, key in zip(offered, keys, strict=True):
+                self.keys[slot] = key
+        # One pass both looks and enters: most of the time is that of reaching into the dictionary.
+        found = list(map(self._slots.setdefault, keys, offered))
+        hashes = np.fromiter(map(hash, keys), np.int64, len(keys))
+        self._hashes[slots] = hashes
+        self.tickets[slots] = np.arange(self.next_ticket, self.next_ticket + len(keys))
+        self.next_ticket += len(keys)
+        self._uses[slots] = 0
+        back = self._ghosts.recall(hashes)
+        queued = self._queued[slots]
+        if not len(back) and not queued.any():
+            self._put_in(self._small, _SMALL, numbers)
+        else:
+            outside = queued == _NOWHERE
+            main = np.zeros(len(keys), bool)
+            main[back] = True
+            self._put_in(self._small, _SMALL, numbers[outside & ~main])
+            self._put_in(self._main, _MAIN, numbers[outside & main])
+        return found
+
+    def _put_in(self, queue: Fifo, name: int, slots: NDArray[np.intp]) -> None:
+        if len(slots):
+            self._queued[slots] = name
+            queue.push(slots)
+
+    def _leave(self, number: int) -> NDArray[np.intp]:
+        """Evicts; returns the slots, in ascending order, which nobody else knows are free."""
+        parts: list[NDArray[np.intp]] = []
+        ahead = _AHEAD
+        while number > 0:
+            small, every = len(self._small), len(self._small) + len(self._main)
+            if small * SMALL_SHARE >= every:
+                least = -(-every // SMALL_SHARE)  # of the small queue
+                part = self._from_small(number, small - least + 1, max(ahead, number))
+            else:
+                most = every - small * SMALL_SHARE
+                part = self._from_main(min(number, most), max(ahead, 2 * number))
+            number -= len(part)
+            ahead *= 2
+            parts.append(part)
+        left = np.sort(parts[0] if len(parts) == 1 else np.concatenate(parts))
+        first, last = int(left[0]), int(left[-1])
+        freed: Slots = left
+        if last - first == len(left) - 1:
+            freed = slice(first, last + 1)
+            leaving = self.keys[freed]
+            self.keys[freed] = [None] * len(left)
+        else:
+            leaving = [self.keys[slot] for slot in left.tolist()]
+            for slot in left.tolist():
+                self.keys[slot] = None
+        deque(map(self._slots.__delitem__, leaving), 0)
+        self._uses[freed] = _HOLE
+        self._queued[freed] = _NOWHERE
+        self.tickets[freed] = 0
+        return left
+
+    def _from_small(self, number: int, most: int, ahead: int) -> NDArray[np.intp]:
+        """Takes from the small queue until `number` leave, or `most` were taken."""
+        taken, uses, left = self._look(self._small, number, min(most, ahead))
+        stay = taken[(uses > 0) & (uses < _HOLE)]
+        if len(stay):
+            self._uses[stay] = 0
+            self._put_in(self._main, _MAIN, stay)
+        self._ghosts.remember(self._hashes[left], len(self._slots))
+        return left
+
+    def _from_main(self, number: int, ahead: int) -> NDArray[np.intp]:
+        """Takes from the main queue until `number` leave, or `ahead` were taken."""
+        taken, uses, left = self._look(self._main, number, ahead)
+        stay = taken[(uses > 0) & (uses < _HOLE)]
+        if len(stay):
+            self._uses[stay] -= 1
+            self._main.push(stay)
+        return left
+
+    def _look(
+        self, queue: Fifo, number: int, ahead: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.uint8], NDArray[np.intp]]:
+        """Takes from a queue until `number` are unused: all it took, their uses, the unused."""
+        first = queue.first(ahead)
+        uses = self._uses[first]
+        unused = np.flatnonzero(uses == 0)
+        if len(unused) >= number:
+            unused = unused[:number]
+            first, uses = first[: unused[-1] + 1], uses[: unused[-1] + 1]
+        taken = queue.pop(len(first))
+        if len(unused) == len(taken):
+            return taken, uses, taken
+        self._queued[taken[uses == _HOLE]] = _NOWHERE
+        return taken, uses, taken[unused]
+
+    def _release(self, slots: NDArray[np.intp]) -> None:
+        """Frees slots whose keys are not in the dictionary any more; they keep their places."""
+        for slot in slots.tolist():
+            self.keys[slot] = None
+        self._uses[slots] = _HOLE
+        self.tickets[slots] = 0
+        self._free += slots.tolist()
