@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,9 @@ from sophia_cli.tiers.gpu_cache import GpuCache
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.memories import NewMemory
 from sophia_cli.tiers.records.outbox import Owed
+
+# How long a device that failed is left alone, seconds.
+_FRONT_AGAIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class MemoryService:
         self.recaller = Recaller(records, vectors, embedder, front, self.answers, similar_from)
         self._forgets: int | None = None
         self.front_fault: str | None = None
+        self._front_tried = 0.0
         self._model_lock = threading.Lock()
         self._model_checked = False
 
@@ -92,6 +97,7 @@ class MemoryService:
         """Gives the tier in this process its device memory. It may import torch, which takes
         seconds; until then, and where there is no such device, it goes without vectors.
         """
+        self._front_tried = time.monotonic()
         try:
             self.front.open(self.embedder.dimension)
         except SophiaError as error:
@@ -266,8 +272,11 @@ class MemoryService:
     def follow(self) -> None:
         """Lets go of what this process keeps, once another one has forgotten a memory.
 
-        It could not be served any more; this is so that its words are gone.
+        It could not be served any more; this is so that its words are gone. And a device that
+        failed is tried again now and then.
         """
+        if self.front.is_off and time.monotonic() > self._front_tried + _FRONT_AGAIN:
+            self.open_front()
         forgets = self.records.outbox.epochs().forgets
         if self._forgets not in (None, forgets):
             self.answers.erase_here()

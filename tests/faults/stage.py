@@ -16,8 +16,13 @@ from sophia_cli.daemon.upkeep import Upkeep
 from sophia_cli.engines.postgres import Postgres
 from sophia_cli.engines.process import Engine
 from sophia_cli.engines.valkey import Valkey
+from sophia_cli.environment import utc_now
 from sophia_cli.home import Home
+from sophia_cli.memory.searching import Question
+from sophia_cli.memory.trace import Trace
+from sophia_cli.tiers.gpu_cache.patient import PatientOpener
 from tests.commands.console import Console
+from tests.faults.device import Device
 from tests.faults.frozen import frozen
 from tests.faults.relay import Relay
 from tests.faults.serving import MODEL, Served
@@ -72,6 +77,7 @@ def stage(root: Path) -> Iterator[Stage]:
             faults |= _of_engine(tier, engine, relay)
         for tier, each in zip(("vectors", "embedding"), served, strict=True):
             faults |= _of_served(tier, each)
+        faults |= _of_device(opened)
         yield Stage(Console(opened.service, home, cwd), opened, faults)
 
 
@@ -82,6 +88,7 @@ def _configured(root: Path, relays: list[Relay], served: list[Served]) -> Config
         "vectors.engine": "server",
         "vectors.urls": served[0].url,
         "vectors.grpc": "false",
+        "gpu_cache.similar_from": "1",
         "embedding.provider": "openai",
         "embedding.url": f"{served[1].url}/v1",
         "embedding.model": MODEL,
@@ -111,6 +118,27 @@ def _of_engine(tier: str, engine: Engine, relay: Relay) -> dict[tuple[str, str],
         (tier, "slow"): lambda: frozen(engine.pid()),
         (tier, "lying"): lying,
     }
+
+
+def _of_device(opened: OpenService) -> dict[tuple[str, str], Fault]:
+    """The device of the GPU tier is a stand-in: no GPU is at hand."""
+    front, dimension = opened.service.front, opened.service.embedder.dimension
+
+    def fault(behaviour: str) -> Fault:
+        @contextlib.contextmanager
+        def block() -> Iterator[None]:
+            device = Device()
+            front.open(dimension, PatientOpener(device))
+            opened.service.recall(Question("is the device there?"), 10, utc_now(), Trace())
+            device.behaviour = behaviour
+            yield
+            assert front.is_off == (behaviour != "lying"), "the device was not asked"
+            device.behaviour = ""
+            front.open(dimension, PatientOpener(device))
+
+        return block
+
+    return {("gpu", name): fault(name) for name in ("down", "slow", "lying")}
 
 
 def _of_served(tier: str, served: Served) -> dict[tuple[str, str], Fault]:

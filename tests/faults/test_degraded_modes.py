@@ -23,8 +23,6 @@ from tests.faults.stage import SECONDS, Stage, stage
 ROWS = table.rows()
 TIERS = ("records", "vectors", "hot_cache", "embedding", "gpu")
 FAULTS = ("down", "slow", "lying")
-# In the process itself: its own tests have no engine to kill.
-ELSEWHERE = ("gpu",)
 BACK_WITHIN = 5.0
 # What the commands themselves may take on a machine at work, beyond what they wait for.
 WORK = 2.5
@@ -55,7 +53,7 @@ def test_the_table_is_complete() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [row for row in ROWS if row.tier not in ELSEWHERE],
+    ROWS,
     ids=lambda row: f"{row.tier}-{row.fault}",
 )
 def test_each_command_has_the_outcome_that_the_table_names(theatre: Stage, row: table.Row) -> None:

@@ -17,6 +17,9 @@ from sophia_cli.tiers.gpu_cache.settings import Settings
 from sophia_cli.tiers.gpu_cache.slab import Floats, Opener
 from sophia_cli.tiers.gpu_cache.stats import Stats
 
+# Beyond what a cosine of float16 numbers may come to.
+_NO_COSINE = 1.01
+
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
@@ -67,6 +70,11 @@ class GpuCache:
         """
         if self.settings.vectors:
             self.rows.open(slabs or opener(self.settings.device), dimension)
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it goes without vectors because the device failed."""
+        return self.rows.table.state == "off"
 
     def similarity(self, query: Vector, keys: Sequence[Hashable], epoch: Hashable = None) -> Floats:
         """`Rows.similarity`, for rescoring; NaN everywhere when rescoring is turned off."""
@@ -132,8 +140,8 @@ class GpuCache:
             return None
         cosines = self.rows.products(vector / length, questions.rows)
         self.answers.learn(scope, epoch, questions)
-        # NaN, for a vector that has left, is near to nothing.
-        near = np.flatnonzero(cosines >= threshold)
+        # NaN, for a vector that has left, is near to nothing; nor is what no cosine can be.
+        near = np.flatnonzero((cosines >= threshold) & (cosines < _NO_COSINE))
         for place in near[np.argsort(-cosines[near])].tolist():
             key = questions.answers[place]
             value = self.answers.get(key, epoch)

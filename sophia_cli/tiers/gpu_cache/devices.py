@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sophia_cli.errors import ConfigurationError
 from sophia_cli.tiers.gpu_cache.numpy_slab import NumpyOpener
+from sophia_cli.tiers.gpu_cache.patient import PatientOpener
 from sophia_cli.tiers.gpu_cache.slab import Opener
 
 _GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, either under WSL
@@ -31,10 +32,12 @@ def opener(device: str) -> Opener:
             f"the GPU cache: torch, for the device {device}, cannot be loaded",
             "pip install 'sophia-cli[gpu]', or set its device to numpy",
         ) from error
-    if device != "auto":
-        return TorchOpener(device)
-    seen = gpu()
-    return TorchOpener(seen) if seen else NumpyOpener()
+    if device == "auto":
+        device = gpu() or ""
+    if not device:
+        return NumpyOpener()
+    found = TorchOpener(device)
+    return found if device == "cpu" else PatientOpener(found)
 
 
 def _gpu_in_sight() -> bool:
