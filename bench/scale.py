@@ -72,7 +72,7 @@ class Embedder(BundledEmbedder):
 def main(sizes: tuple[int, ...]) -> None:
     """Prints the figures of each size, ascending, beside those of the first."""
     embedder = Embedder()
-    assembly._embedder = lambda _: embedder  # no setting should name this one
+    assembly._embedder = lambda *_: embedder  # no setting should name this one
     small, *large = sizes
     with fresh_home() as first, fresh_home() as second:
         base = assembly.open_service(Config(), first)

@@ -99,7 +99,7 @@ def _listening_on(socket: str) -> list[int]:
 @pytest.fixture(scope="module")
 def two() -> Iterator[Two]:
     with pytest.MonkeyPatch.context() as patched, temporary_home() as root:
-        patched.setattr(assembly, "_embedder", lambda config: Embedder())
+        patched.setattr(assembly, "_embedder", lambda *_: Embedder())
         both = Two(Home(root))
         yield both
         for each in reversed(both.opened):
