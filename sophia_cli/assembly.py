@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from sophia_cli.config.model import Config
+from sophia_cli.config.shapes import bytes_in
 from sophia_cli.embedding.loading import LoadingEmbedder
 from sophia_cli.engines.postgres import Postgres
 from sophia_cli.engines.process import Engine
@@ -24,6 +25,7 @@ from sophia_cli.memory.answers import Lifetimes
 from sophia_cli.memory.model import Kind
 from sophia_cli.memory.ports import Embedder, HotCache, Vectors
 from sophia_cli.memory.service import MemoryService
+from sophia_cli.tiers.gpu_cache import GpuCache, Settings
 from sophia_cli.tiers.records import Records
 
 _FLUSHED = "flushed"
@@ -87,7 +89,9 @@ def open_service(config: Config, home: Home, borrowed: Vectors | None = None) ->
 def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) -> OpenService:
     engines: list[Engine] = []
     with contextlib.ExitStack() as undo:
-        embedder = LoadingEmbedder(lambda: _embedder(config))
+        embedder = LoadingEmbedder(
+            lambda: _embedder(config, lambda: _known_length(config, records))
+        )
         undo.callback(embedder.close)
         records = _records(config, home, engines)
         undo.callback(records.close)
@@ -100,8 +104,10 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
             records,
             vectors,
             embedder,
+            GpuCache(_front(config)),
             cache,
             Lifetimes({Kind.CODING: ttl.coding, Kind.BUSINESS: ttl.business}, ttl.aggregate),
+            config.gpu_cache.similar_from,
         )
         if flushed is not None:
             _replay(flushed, records)
@@ -157,6 +163,18 @@ def _vectors(
     )
 
 
+def _front(config: Config) -> Settings:
+    section = config.gpu_cache
+    return Settings(
+        section.device,
+        bytes_in(section.vector_memory),
+        bytes_in(section.answer_memory),
+        section.answers,
+        section.vectors,
+        section.rescoring,
+    )
+
+
 def _cache(config: Config, home: Home, engines: list[Engine]) -> HotCache:
     from sophia_cli.tiers.hot_cache import NoCache, RedisHotCache
 
@@ -179,7 +197,7 @@ def _cache(config: Config, home: Home, engines: list[Engine]) -> HotCache:
     )
 
 
-def _embedder(config: Config) -> Embedder:
+def _embedder(config: Config, stored: Callable[[], int | None]) -> Embedder:
     section = config.embedding
     if section.provider == "openai":
         from sophia_cli.embedding.openai import OpenAIEmbedder
@@ -190,6 +208,7 @@ def _embedder(config: Config) -> Embedder:
             section.model,
             api_key=_secret(section.api_key()),
             dimension=section.dimension,
+            stored=stored,
             batch_size=section.batch_size,
             timeout=section.timeout.total_seconds(),
         )
@@ -202,6 +221,12 @@ def _embedder(config: Config) -> Embedder:
     from sophia_cli.embedding.bundled import BundledEmbedder
 
     return BundledEmbedder()
+
+
+def _known_length(config: Config, records: Records) -> int | None:
+    """How long the vectors of the configured model are, by what the store holds of it."""
+    stored = records.models.current()
+    return stored.dimension if stored.name == config.embedding.model else None
 
 
 def _replay(flushed: Path, records: Records) -> None:

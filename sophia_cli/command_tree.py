@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "forget": "forget",
     "feedback": "feedback",
     "stats": "stats",
+    "cache": "cache",
     "bench": "bench",
     "export": "export",
     "import": "import_",

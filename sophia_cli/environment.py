@@ -33,6 +33,8 @@ class Environment:
         cancelled: set when the user interrupts or the client goes away; long work asks
             `check_cancelled` between steps.
         resident: whether the resident process runs this command for a client.
+        ending: whether the process that runs the command is to end: what has no end of its own
+            stops then, and `cancelled` need not come first.
     """
 
     stdin: TextIO
@@ -43,6 +45,7 @@ class Environment:
     now: Callable[[], datetime] = utc_now
     cancelled: threading.Event = field(default_factory=threading.Event)
     resident: bool = False
+    ending: Callable[[], bool] = lambda: False
 
     @classmethod
     def of_this_process(cls) -> Environment:

@@ -10,6 +10,7 @@ from pathlib import Path
 # malloc.h, and sys/mman.h from Linux 5.4 on: neither is in Python.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
+_MADV_DONTNEED = 4
 _MADV_PAGEOUT = 21
 
 
@@ -41,6 +42,19 @@ def page_out(directory: Path) -> None:
     For files that are written and not read again, such as a log. What has not been synced to the
     disk stays. Does nothing where the kernel cannot.
     """
+    _advise(directory, _MADV_PAGEOUT)
+
+
+def let_go(directory: Path) -> None:
+    """Takes the mapped files of a directory out of this process; the system's cache keeps them.
+
+    For files that are read again now and then. Only of mappings that are shared: of another one,
+    what was written there would be lost.
+    """
+    _advise(directory, _MADV_DONTNEED)
+
+
+def _advise(directory: Path, advice: int) -> None:
     madvise = _glibc("madvise")
     if madvise is None:
         return
@@ -48,10 +62,10 @@ def page_out(directory: Path) -> None:
     with contextlib.suppress(OSError), Path("/proc/self/maps").open("rb") as maps:
         inside = f"{directory}/".encode()
         for line in maps:
-            addresses, *_, path = line.split(maxsplit=5)
-            if path.startswith(inside):
+            addresses, rights, *_, path = line.split(maxsplit=5)
+            if path.startswith(inside) and (advice != _MADV_DONTNEED or rights.endswith(b"s")):
                 start, end = (int(each, 16) for each in addresses.split(b"-"))
-                madvise(start, end - start, _MADV_PAGEOUT)
+                madvise(start, end - start, advice)
 
 
 def _glibc(name: str) -> ctypes._NamedFuncPointer | None:

@@ -17,6 +17,7 @@ from sophia_cli.memory.trace import Trace
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
 _PROGRESS_AFTER = 1.0
 
@@ -85,15 +86,37 @@ class Terminal:
 
     def table(self, *columns: str, rows: Sequence[Sequence[str]]) -> None:
         """A plain table without frames, which a pipe can cut as well."""
-        from rich.table import Table
-        from rich.text import Text
+        self.show(plain_table(*columns, rows=rows))
 
-        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        self.show(table)
+    @contextlib.contextmanager
+    def live(self) -> Iterator[Callable[[RenderableType], None]]:
+        """A view that is renewed in its place; where that cannot be, each one below the last.
+
+        Yields a function that shows the next one.
+        """
+        out = self.out
+
+        def below(renderable: RenderableType) -> None:
+            self.show(renderable)
+            self.line()
+            out.file.flush()
+
+        if not out.is_terminal or out.is_dumb_terminal:
+            yield below
+            return
+        from rich.live import Live
+
+        # It would put itself in the place of the streams of the process that it runs in.
+        with Live(
+            console=out, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        ) as view:
+
+            def in_place(renderable: RenderableType) -> None:
+                if size := _size(self.environment.stdout):
+                    out.size = size
+                view.update(renderable, refresh=True)
+
+            yield in_place
 
     def finish(self, command: str, outcome: Outcome, started: float) -> None:
         """Prints the outcome: the envelope for programs, or text and the degraded for people."""
@@ -184,12 +207,14 @@ class Terminal:
         from rich.console import Console
 
         terminal = stream.isatty()
+        size = _size(stream) if terminal else None
         console = Console(
             file=stream,
             force_terminal=terminal,
             no_color=not self._colour,
             soft_wrap=not terminal,
-            width=_columns(stream) if terminal else 10_000,
+            width=(size[0] if size else None) if terminal else 10_000,
+            height=size[1] if size else None,
             legacy_windows=False,
             _environ=self.environment.variables,
         )
@@ -197,17 +222,31 @@ class Terminal:
         return console
 
 
+def plain_table(*columns: str, rows: Sequence[Sequence[str]]) -> Table:
+    """A table without frames, which a pipe can cut as well."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
 def _nobody_reads() -> None:
     """In place of rich's own way, which ends Python and redirects the process's streams."""
     raise BrokenPipeError
 
 
-def _columns(stream: Any) -> int | None:
-    """The width of this terminal; rich would ask for that of the process that it runs in."""
+def _size(stream: Any) -> tuple[int, int] | None:
+    """Columns and lines of this terminal; rich would ask for those of the process it runs in."""
     try:
-        return os.get_terminal_size(stream.fileno()).columns or None
+        columns, lines = os.get_terminal_size(stream.fileno())
     except OSError:
         return None
+    return (columns, lines) if columns and lines else None
 
 
 def _since(started: float) -> float:

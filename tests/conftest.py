@@ -21,6 +21,9 @@ import pytest
 from sophia_cli.daemon.presence import running
 from sophia_cli.home import Home
 
+# A shell that starts the tests in the background has them ignore SIGINT, and all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SOPHIA = Path(sys.executable).with_name("sophia")
 HANGS_AFTER = 60.0
 

@@ -21,6 +21,7 @@ from sophia_cli.memory.ranking.relevance import DEPTHS, MEASURES, interval, meas
 from sophia_cli.memory.recalling import Question, Recaller
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.trace import Trace
+from sophia_cli.tiers.gpu_cache import GpuCache, Settings
 from sophia_cli.tiers.hot_cache import NoCache
 
 ALL = "all"
@@ -48,10 +49,11 @@ class LabelledQuestion:
 
 @contextlib.contextmanager
 def uncached(service: MemoryService) -> Iterator[Recaller]:
-    """Recall over the tiers of a service without its cache, with weights of its own to change."""
-    answers = AnswerCache(NoCache(), service.records.models.current().store, _NEVER)
+    """Recall over the tiers of a service without its caches, with weights of its own to change."""
+    front = GpuCache(Settings(answers=False, vectors=False))
+    answers = AnswerCache(front, NoCache(), service.records.models.current().store, _NEVER)
     try:
-        yield Recaller(service.records, service.vectors, service.embedder, answers)
+        yield Recaller(service.records, service.vectors, service.embedder, front, answers)
     finally:
         answers.close()
 

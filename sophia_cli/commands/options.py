@@ -49,6 +49,9 @@ NowOption = Annotated[
     str | None,
     typer.Option("--now", help="What `last week` is relative to, if not today.", metavar="TIME"),
 ]
+DiverseOption = Annotated[
+    bool, typer.Option("--diverse", help="Prefer memories that differ from each other.")
+]
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Show why.")]
 
 

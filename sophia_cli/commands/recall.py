@@ -8,6 +8,7 @@ import typer
 
 from sophia_cli.commands.options import (
     AgentOption,
+    DiverseOption,
     ExplainOption,
     KindOption,
     LimitOption,
@@ -43,6 +44,7 @@ def command(
     since: SinceOption = None,
     until: UntilOption = None,
     now: NowOption = None,
+    diverse: DiverseOption = False,
     explain: ExplainOption = False,
 ) -> Outcome:
     """Bring back the best memories for a question, by meaning and by words.
@@ -53,6 +55,7 @@ def command(
       sophia recall "who is our champion at Acme?" --kind business -n 3
       sophia recall "what broke?" --since 2026-11-01 --tag team=platform
       sophia recall "what did Ann decide last week?" --explain
+      sophia recall "what do we know of Acme?" --diverse
       sophia recall "deploy steps" --json
     """
     invocation = Invocation.of(context)
@@ -61,6 +64,7 @@ def command(
         kinds_of(kind),
         where_of(invocation, user, agent, session, tag, since, until),
         limit_of(limit, invocation.config.recall.limit),
+        diverse=diverse,
         asked_at=None if now is None else moment_of(invocation, "--now", now),
     )
     return answer(invocation, question, explain=explain)

@@ -8,6 +8,7 @@ import typer
 
 from sophia_cli.commands.options import (
     AgentOption,
+    DiverseOption,
     ExplainOption,
     KindOption,
     LimitOption,
@@ -39,6 +40,7 @@ def command(
     tag: TagOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    diverse: DiverseOption = False,
     explain: ExplainOption = False,
 ) -> Outcome:
     """Find the memories nearest to a text, by the meaning of the whole, not by its words.
@@ -55,5 +57,6 @@ def command(
         where_of(invocation, user, agent, session, tag, since, until),
         limit_of(limit, invocation.config.recall.limit),
         by_meaning=True,
+        diverse=diverse,
     )
     return answer(invocation, question, explain=explain)

@@ -18,10 +18,12 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from sophia_cli.config.secrets import read_secret
 from sophia_cli.config.shapes import (
     CacheUrl,
+    Device,
     Lifetime,
     Prefix,
     RecordsUrl,
     Section,
+    Share,
     Size,
     Timeout,
     WebUrl,
@@ -154,6 +156,38 @@ class HotCache(Section):
         return _secret(self.password_file, "hot_cache.password_file")
 
 
+class GpuCache(Section):
+    """What the resident process itself keeps, in front of all other tiers.
+
+    On a GPU where torch sees one, else in this machine's memory.
+    """
+
+    answers: bool = Field(default=True, description="Keep answers to repeated questions.")
+    vectors: bool = Field(
+        default=True, description="Keep the vectors of recent questions and of hot memories."
+    )
+    rescoring: bool = Field(
+        default=False,
+        description="Score what `similar` found by its exact vectors once more: for servers whose "
+        "collections are compressed.",
+    )
+    device: Device = Field(
+        default="auto",
+        description="Where the vectors are: auto (a GPU that torch sees, else this machine's "
+        "memory), cuda, cuda:1, mps, cpu (torch), numpy.",
+    )
+    answer_memory: Size = Field(default="64mb", description="How much the answers may take.")
+    vector_memory: Size = Field(
+        default="64mb", description="How much the vectors may take, on the device."
+    )
+    similar_from: Share | None = Field(
+        default=None,
+        examples=["0.97"],
+        description="The cosine from which on the answer to a similar question is given. "
+        "Without it, only the very same question is answered from here.",
+    )
+
+
 class Embedding(Section):
     """The model that turns a text into a vector."""
 
@@ -230,6 +264,7 @@ class Config(Section):
     )
     records: Records = Records()
     vectors: Vectors = Vectors()
+    gpu_cache: GpuCache = GpuCache()
     hot_cache: HotCache = HotCache()
     embedding: Embedding = Embedding()
     recall: Recall = Recall()

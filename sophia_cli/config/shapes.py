@@ -58,11 +58,24 @@ WebUrls = Annotated[
 Size = Annotated[
     str, Field(pattern=r"(?i)^[1-9][0-9]{0,14}([kmg]b?)?$"), Shape("a size such as 256mb or 2gb")
 ]
+Share = Annotated[float, Field(gt=0, le=1), Shape("a number above 0, at most 1")]
+Device = Annotated[
+    str,
+    Field(pattern=r"^(auto|numpy|cpu|cuda(:[0-9]{1,3})?|mps)$"),
+    Shape("auto, numpy, cpu, cuda, cuda:1 or mps"),
+]
 Prefix = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"),
     Shape("up to 64 letters, digits, - and _"),
 ]
+
+
+def bytes_in(size: str) -> int:
+    """The bytes of a `Size`: 1 kb are 1,024."""
+    digits = size.rstrip("kmgbKMGB")
+    unit = size[len(digits) :][:1].lower()
+    return int(digits) << {"": 0, "k": 10, "m": 20, "g": 30}[unit]
 
 
 class Section(BaseModel):

@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, TextIO
 from uuid import UUID
@@ -28,9 +28,19 @@ from sophia_cli.daemon.presence import running
 from sophia_cli.errors import SophiaError, TierDown
 from sophia_cli.home import Home
 from sophia_cli.locations import resident_socket
-from sophia_cli.memory.model import FACTS, SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.model import (
+    FACTS,
+    SIGNALS,
+    Candidates,
+    IndexEntry,
+    Kind,
+    Memory,
+    Vector,
+    Where,
+)
 from sophia_cli.memory.ports import Vectors
 from sophia_cli.memory.shape import Shape
+from sophia_cli.memory.wire import memory_from_json, memory_to_json
 
 _TIMEOUT = 30.0
 _START_TIMEOUT = 10.0
@@ -82,6 +92,11 @@ class BorrowedVectors:
         """See `Vectors.present`."""
         return {UUID(id_) for id_ in self._call("present", kind, [str(id_) for id_ in ids])}
 
+    def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
+        """See `Vectors.memories`."""
+        found = self._call("memories", kind, [str(id_) for id_ in ids])
+        return {UUID(each["id"]): memory_from_json(each) for each in found}
+
     def ids(self, kind: Kind) -> Iterator[UUID]:
         """See `Vectors.ids`."""
         return iter([UUID(id_) for id_ in self._call("ids", kind)])
@@ -89,6 +104,12 @@ class BorrowedVectors:
     def count(self, kind: Kind) -> int:
         """See `Vectors.count`."""
         return int(self._call("count", kind))
+
+    def bytes_on_disk(self) -> int:
+        """See `Vectors.bytes_on_disk`; the directory can be looked at from here."""
+        from sophia_cli.tiers.vectors.edge import bytes_on_disk
+
+        return bytes_on_disk(self._home.vectors)
 
     def reset(self, kind: Kind, dimension: int) -> None:
         """See `Vectors.reset`."""
@@ -222,6 +243,10 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "present": lambda vectors, kind, ids: [
         str(id_) for id_ in vectors.present(kind, [UUID(id_) for id_ in ids])
     ],
+    "memories": lambda vectors, kind, ids: [
+        memory_to_json(memory)
+        for memory in vectors.memories(kind, [UUID(id_) for id_ in ids]).values()
+    ],
     "ids": lambda vectors, kind: [str(id_) for id_ in vectors.ids(kind)],
     "count": lambda vectors, kind: vectors.count(kind),
     "reset": lambda vectors, kind, dimension: vectors.reset(kind, dimension),
@@ -254,11 +279,14 @@ def _where_from_json(record: dict[str, Any]) -> Where:
 
 
 def _entry_to_json(entry: IndexEntry) -> dict[str, Any]:
-    return asdict(entry) | {
+    record = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    return record | {
         "id": str(entry.id),
         "kind": entry.kind.value,
         "dense": _vector_to_json(entry.dense),
         "context": _vector_to_json(entry.context),
+        "around": dict(entry.around),
+        "memory": memory_to_json(entry.memory),
     }
 
 
@@ -273,5 +301,6 @@ def _entry_from_json(record: dict[str, Any]) -> IndexEntry:
             "tags": tuple(record["tags"]),
             "around": {int(place): text for place, text in record["around"].items()},
             "shape": Shape(*record["shape"]),
+            "memory": memory_from_json(record["memory"]),
         }
     )

@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,10 @@ def parsed(body: bytes) -> Request:
 
 
 def environment_of(
-    request: Request, connection: socket.socket, cancelled: threading.Event
+    request: Request,
+    connection: socket.socket,
+    cancelled: threading.Event,
+    ending: Callable[[], bool],
 ) -> Environment:
     """The environment of a command, with the streams that the client sends once it is accepted.
 
@@ -90,6 +94,7 @@ def environment_of(
         request.variables,
         cancelled=cancelled,
         resident=True,
+        ending=ending,
     )
 
 

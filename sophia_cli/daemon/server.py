@@ -165,7 +165,9 @@ class Server:
             client = self._admitted(connection)
             if client is not None:
                 connection.sendall(wire.ACCEPTED)
-                environment = environment_of(request, connection, client.cancelled)
+                environment = environment_of(
+                    request, connection, client.cancelled, lambda: self._stopping
+                )
                 self._run(client, request.arguments, environment)
         except (OSError, ValueError) as error:
             log.warning("a request was dropped", reason=str(error))

@@ -10,17 +10,20 @@ import structlog
 from sophia_cli.assembly import OpenService
 from sophia_cli.config.model import Config
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import SophiaError
+from sophia_cli.errors import SophiaError, TextRefused
 from sophia_cli.heap import return_freed_memory
 from sophia_cli.memory.trace import Trace
 
 _FLUSH_EVERY = 10.0
-_LONGEST_PAUSE = 30.0
+# A tier that is down fails at once, so it costs little to look often; and what it is owed is wanted
+# soon after it is back. A text that the embedder will not take is another matter.
+_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE_OF_A_TEXT = 30.0
 log = structlog.get_logger()
 
 
 class Upkeep(threading.Thread):
-    """One thread; every fault is logged and tried again, more slowly while it lasts."""
+    """One thread; every fault is logged once and tried again, more slowly while it lasts."""
 
     def __init__(self, opened: OpenService, config: Config) -> None:
         super().__init__(name="upkeep", daemon=True)
@@ -30,7 +33,8 @@ class Upkeep(threading.Thread):
 
     def run(self) -> None:
         """Works until `stop`."""
-        pause = self._pause
+        self._opened.service.open_front()
+        pause, said = self._pause, ""
         flushed = time.monotonic()
         while not self._ended.wait(pause):
             try:
@@ -39,10 +43,13 @@ class Upkeep(threading.Thread):
                     self._opened.checkpoint()
                     return_freed_memory()
                     flushed = time.monotonic()
-                pause = self._pause
+                pause, said = self._pause, ""
             except SophiaError as error:
-                log.warning("upkeep", reason=error.message)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                if error.message != said:
+                    log.warning("upkeep", reason=error.message)
+                said = error.message
+                of_text = isinstance(error, TextRefused)
+                pause = min(pause * 2, _LONGEST_PAUSE_OF_A_TEXT if of_text else _LONGEST_PAUSE)
             except Exception:
                 log.exception("upkeep failed")
                 pause = min(pause * 2, _LONGEST_PAUSE)
@@ -59,5 +66,6 @@ class Upkeep(threading.Thread):
         service.records.outbox.owe_expired(now)
         while service.indexer.drain() and not self._ended.is_set():
             pass
+        service.follow()
         if service.records.outbox.answers_to_erase():
             service.erase_answers(Trace())

@@ -8,19 +8,22 @@ to the configured host or nowhere.
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 import numpy as np
 from numpy.typing import NDArray
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
 from sophia_cli.embedding.unit import unit
 from sophia_cli.errors import ConfigurationError, Refused, TextRefused, TierDown
+from sophia_cli.tiers.breaker import LOOK, Breaker
 
+# Also how long a refused connection is tried again: nobody is there, and waiting rarely helps.
 _CONNECT_SECONDS = 3.0
 # A batch of 32 vectors of 4096 numbers is some 3 MB of JSON.
 _MOST_BYTES = 64 * 1024 * 1024
@@ -28,24 +31,32 @@ _BACK_OFF = wait_random_exponential(multiplier=0.2, max=5.0)
 
 
 class _Passing(Exception):
-    """A failure that may be gone in a moment. `after` is what the server asked for, in seconds."""
+    """A failure that may be gone in a moment.
 
-    def __init__(self, cause: str, after: float = 0.0) -> None:
+    Attributes:
+        after: what the server asked for before the next attempt, seconds.
+        within: how long it is worth trying again, seconds.
+    """
+
+    def __init__(self, cause: str, after: float = 0.0, within: float = math.inf) -> None:
         super().__init__(cause)
         self.after = after
+        self.within = within
 
 
 class OpenAIEmbedder:
     """An `Embedder` over HTTP.
 
     The dimension is what the endpoint's vectors have: learned from the first answer, then the same
-    for ever. Connection errors, 429 and 5xx are retried within `timeout`, nothing else is.
+    for ever. Connection errors, 429 and 5xx are retried within `timeout` (a refused connection for
+    3 s), nothing else is. Then calls fail at once, and one at a time looks whether it is back.
 
     Args:
         url: the base address (`https://embeddings.example.com/v1`) or the endpoint itself.
         model: its name for the endpoint, and the name stored with every memory.
         api_key: sent as a bearer token.
         dimension: the length of a vector that is expected; None takes what the model gives.
+        stored: asked for that length before it is taken from the model; None where nobody knows.
         batch_size: texts in one request; TEI takes 32 at most unless told otherwise.
         timeout: seconds that one batch may take, with its retries.
 
@@ -60,6 +71,7 @@ class OpenAIEmbedder:
         *,
         api_key: str | None = None,
         dimension: int | None = None,
+        stored: Callable[[], int | None] = lambda: None,
         batch_size: int = 32,
         timeout: float = 30.0,
     ) -> None:
@@ -67,6 +79,9 @@ class OpenAIEmbedder:
         self._url = _endpoint(url)
         self._host = self._url.netloc.decode()
         self._dimension = dimension
+        self._stored = stored
+        self._answered = False
+        self._breaker = Breaker(self._down)
         self._batch_size = batch_size
         self._timeout = timeout
         self._client = httpx.Client(
@@ -90,12 +105,14 @@ class OpenAIEmbedder:
         Raises:
             TierDown: the endpoint cannot be reached, refuses, or answers what is no embedding;
                 `TextRefused` where one of the texts may be the cause.
-            Refused: its vectors have another length than expected.
+            Refused: its vectors have another length than expected, and always had.
         """
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
+        if self._breaker.enter():
+            self._batch(["?"], min(LOOK, self._timeout))
         batches = [
-            self._batch(list(texts[start : start + self._batch_size]))
+            self._batch(list(texts[start : start + self._batch_size]), self._timeout)
             for start in range(0, len(texts), self._batch_size)
         ]
         return np.concatenate(batches)
@@ -104,30 +121,41 @@ class OpenAIEmbedder:
         """Closes every connection."""
         self._client.close()
 
-    def _batch(self, texts: list[str]) -> NDArray[np.float32]:
-        deadline = time.monotonic() + self._timeout
+    def _batch(self, texts: list[str], seconds: float) -> NDArray[np.float32]:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
-            stop=stop_before_delay(self._timeout),
+            stop=lambda state: _is_in_vain(state, seconds),
             wait=_pause,
             reraise=True,
         )
         try:
-            answer = retrying(self._ask, texts, deadline)
+            answer = retrying(self._ask, texts, time.monotonic() + seconds, seconds)
         except _Passing as error:
-            raise self._down(str(error)) from error
+            raise self._breaker.failed(str(error)) from error
+        self._breaker.passed()
         vectors = self._vectors(answer, len(texts))
-        expected = self._dimension or vectors.shape[1]
-        if vectors.shape[1] != expected:
-            raise Refused(
-                f"embedding: {self.model} at {self._host} gives vectors of {vectors.shape[1]}"
-                f" numbers, {expected} are expected",
-                "set embedding.dimension and embedding.model to what this memory was made with",
-            )
-        self._dimension = expected
+        self._check_length(vectors.shape[1])
         return unit(vectors)
 
-    def _ask(self, texts: list[str], deadline: float) -> Any:
+    def _check_length(self, given: int) -> None:
+        """Learns the length of a vector, unless somebody knows what it must be.
+
+        Raises:
+            TierDown: it is another one than in earlier answers.
+            Refused: it is not what is expected.
+        """
+        expected = self._dimension or self._stored() or given
+        if given != expected:
+            fault = f"gives vectors of {given} numbers, {expected} are expected"
+            if self._answered:
+                raise self._down(fault, "it gave others before")
+            raise Refused(
+                f"embedding: {self.model} at {self._host} {fault}",
+                "set embedding.dimension and embedding.model to what this memory was made with",
+            )
+        self._dimension, self._answered = expected, True
+
+    def _ask(self, texts: list[str], deadline: float, seconds: float) -> Any:
         """One request: the decoded JSON of its answer."""
         if self._client.is_closed:
             raise self._down("closed")
@@ -143,9 +171,11 @@ class OpenAIEmbedder:
                     if len(content) > _MOST_BYTES:
                         raise self._down(f"an answer of over {_MOST_BYTES >> 20} MiB")
                     if time.monotonic() > deadline:
-                        raise self._down(f"no complete answer within {self._timeout:g} s")
+                        raise self._breaker.failed(f"no complete answer within {seconds:g} s")
         except httpx.TimeoutException as error:
-            raise _Passing(f"no answer within {self._timeout:g} s") from error
+            raise _Passing(f"no answer within {seconds:g} s") from error
+        except httpx.ConnectError as error:
+            raise _Passing(str(error) or "no connection", within=_CONNECT_SECONDS) from error
         except httpx.TransportError as error:
             raise _Passing(str(error) or type(error).__name__) from error
         except httpx.DecodingError as error:
@@ -210,6 +240,13 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.after if isinstance(error, _Passing) else 0.0
     return max(asked, _BACK_OFF(state))
+
+
+def _is_in_vain(state: RetryCallState, seconds: float) -> bool:
+    """Whether another attempt would begin after `seconds`, or after what this failure is worth."""
+    error = state.outcome.exception() if state.outcome else None
+    within = min(seconds, error.within) if isinstance(error, _Passing) else seconds
+    return (state.seconds_since_start or 0.0) + state.upcoming_sleep >= within
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -24,6 +24,7 @@ from sophia_cli.home import Home
 
 _POLL_SECONDS = 0.005
 _ANSWER_SECONDS = 1.0
+_SILENCES = 2
 _PATIENCE_AFTER_FORCE = 5.0
 _LARGEST_LOG = 8 << 20
 
@@ -82,7 +83,8 @@ class Engine(ABC):
 
         Raises:
             OutOfSpace: the disk is full.
-            Unreachable: it did not start, or not in time; the message has its last words.
+            Unreachable: it did not start, or not in time; the message has its last words. Or it
+                runs, takes connections and has said nothing for three seconds: it is frozen.
             SophiaError: the home cannot be used, or the engine is not installed.
         """
         with self._mutex:
@@ -175,7 +177,15 @@ class Engine(ABC):
         deadline = time.monotonic() + self.timeout
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         mine = None
-        while not self.answers():
+        silences = 0
+        while True:
+            asked = time.monotonic()
+            if self.answers():
+                return
+            # One that starts does not take connections yet, and has all the time until `deadline`.
+            silences = silences + 1 if time.monotonic() - asked >= _ANSWER_SECONDS else 0
+            if silences == _SILENCES:
+                raise self._failed(None, _SILENCES * _ANSWER_SECONDS)
             if mine is not None and (code := mine.poll()) is not None:
                 raise self._failed(code)
             if mine is None and (descriptor := self._take()) is not None:
@@ -227,5 +237,6 @@ class Engine(ABC):
                 self._child.wait(_PATIENCE_AFTER_FORCE)
             self._child = None
 
-    def _failed(self, code: int | None) -> SophiaError:
-        return failure.of_server(self.title, self.log, self._log_start, code, self.timeout)
+    def _failed(self, code: int | None, waited: float | None = None) -> SophiaError:
+        waited = self.timeout if waited is None else waited
+        return failure.of_server(self.title, self.log, self._log_start, code, waited)

@@ -62,24 +62,31 @@ class Indexer:
             return
         outbox = self._records.outbox
         try:
-            done = self._write(owed)
+            done, down = self._write(owed)
         except (TierDown, OutOfSpace) as error:
             self.last_error = error.message
             outbox.failed([entry.memory_id for entry in owed], error.message)
             raise
         outbox.acknowledge(done)
         if waiting := {entry.memory_id for entry in owed} - {entry.memory_id for entry in done}:
-            left = TierDown("embedding", f"{len(waiting)} memories wait for their vectors")
+            left = down or TextRefused(
+                "embedding", f"{len(waiting)} memories wait for their vectors"
+            )
             self.last_error = left.message
             outbox.failed(list(waiting), left.message)
             raise left
         self.last_error = None
 
-    def _write(self, owed: Sequence[Owed]) -> list[Owed]:
-        """Writes what can be written; returns the entries that are in the index now."""
+    def _write(self, owed: Sequence[Owed]) -> tuple[list[Owed], TierDown | None]:
+        """Writes what can be written.
+
+        Returns:
+            The entries that are in the index now, and why the embedder could not make what the
+            others lack; None where it will not take them.
+        """
         now = utc_now()
         truth = self._records.outbox.truth([entry.memory_id for entry in owed])
-        made = self._missing_vectors(truth, now)
+        made, down = self._missing_vectors(truth, now)
         upserts: dict[Kind, list[IndexEntry]] = {kind: [] for kind in KINDS}
         deletes: dict[Kind, list[UUID]] = {kind: [] for kind in KINDS}
         done = []
@@ -105,10 +112,12 @@ class Indexer:
                 self._vectors.delete(kind, deletes[kind])
             if upserts[kind]:
                 self._vectors.upsert(kind, upserts[kind])
-        return done
+        return done, down
 
-    def _missing_vectors(self, truth: Truth, now: datetime) -> dict[UUID, Vector]:
-        """The vectors of all turns, those that the embedder owed made now where it can."""
+    def _missing_vectors(
+        self, truth: Truth, now: datetime
+    ) -> tuple[dict[UUID, Vector], TierDown | None]:
+        """The vectors of all turns, those that the embedder owed made now; why it could not."""
         made = {id_: turn.vector for id_, turn in truth.turns.items() if turn.vector is not None}
         lacking = [
             turn.memory
@@ -120,13 +129,17 @@ class Indexer:
                 model, dimension = self._embedder.model, self._embedder.dimension
                 self._records.models.adopt(model, dimension)
                 embedded = self._embedded(lacking)
-            except (TierDown, Refused):
-                return made  # Down, or of another model than the store: they stay owed.
+            except TierDown as error:
+                if error.tier != "embedding":
+                    raise
+                return made, error
+            except Refused:
+                return made, None  # Of another model than the store: they stay owed.
             self._records.models.put(
                 model, dimension, [memory for memory, _ in embedded], [v for _, v in embedded]
             )
             made.update((memory.id, vector) for memory, vector in embedded)
-        return made
+        return made, None
 
     def _embedded(self, memories: Sequence[Memory]) -> list[tuple[Memory, Vector]]:
         """Memories with their vectors; one by one when the embedder will not take one of them."""
@@ -161,4 +174,5 @@ def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector
         at=(memory.said_at or memory.created_at).timestamp(),
         tags=tuple(f"{key}={value}" for key, value in memory.tags.items()),
         shape=shape_of(memory.content),
+        memory=memory,
     )

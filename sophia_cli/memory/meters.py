@@ -1,53 +1,147 @@
-"""What the process measures of itself: latencies and counts per tier, never quoted figures."""
+"""What the process measures of itself: latencies, counts and down times, never quoted figures."""
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
+from sophia_cli.errors import TierDown
+from sophia_cli.memory.latencies import Latencies
+from sophia_cli.memory.model import KINDS, Kind
 from sophia_cli.memory.trace import Trace
 
-_KEPT = 4096
+_ASKING = frozenset({"recall", "similar"})
 
 
 class Meters:
-    """The latest latencies of each operation and tier, and what served the answers."""
+    """What became of the operations of a service since it was opened. Safe to use from threads.
 
-    def __init__(self) -> None:
+    Noting an operation costs a microsecond for each tier that it asked.
+
+    Args:
+        clock: seconds, never going back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
-        self._durations: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
-        self._calls: dict[str, int] = defaultdict(int)
-        self._served: dict[str, int] = defaultdict(int)
+        self._latencies: dict[str, Latencies] = {}
+        self._served: Counter[str] = Counter()
+        self._look_ups: dict[str, dict[str, Counter[bool]]] = {}
+        self._usage: dict[Kind, Counter[str]] = {kind: Counter() for kind in KINDS}
+        self._down_since: dict[str, float] = {}
+        self._down_for: dict[str, float] = {}
 
-    def note(self, operation: str, milliseconds: float, trace: Trace) -> None:
-        """Adds one finished operation and its trace."""
+    @contextmanager
+    def measure(self, operation: str, trace: Trace) -> Iterator[None]:
+        """Measures the block as one operation, and what it adds to the trace as its share.
+
+        One that fails is not among the latencies; which tier was down is noted all the same.
+        """
+        started = self._clock()
+        spent_before = dict(trace.tiers)
+        trace.answered.clear()
+        trace.look_ups.clear()
+        try:
+            yield
+        except TierDown as error:
+            trace.answered[error.tier] = False
+            raise
+        else:
+            self._note(operation, started, spent_before, trace)
+        finally:
+            self._met(started, trace)
+
+    @contextmanager
+    def look(self, trace: Trace) -> Iterator[None]:
+        """Notes which tiers answered in the block, which is no operation."""
+        started = self._clock()
+        try:
+            yield
+        finally:
+            self._met(started, trace)
+
+    def use(self, what: str, kinds: Iterable[Kind]) -> None:
+        """Counts one use for each of `kinds`."""
         with self._lock:
-            for name, spent in [(operation, milliseconds), *trace.tiers.items()]:
-                self._durations[name].append(spent)
-                self._calls[name] += 1
-            if operation == "recall" and trace.served_by is not None:
-                self._served[trace.served_by] += 1
+            for kind in kinds:
+                self._usage[kind][what] += 1
 
     def latencies(self) -> dict[str, dict[str, Any]]:
-        """For each operation and tier: calls since start, and percentiles of the latest 4,096."""
+        """For each operation and tier: calls and percentiles since start and of the last 5 minutes.
+
+        A tier's latency is all the time that one operation spent in it.
+        """
         with self._lock:
-            kept = {name: list(values) for name, values in self._durations.items()}
-            calls = dict(self._calls)
-        summary = {}
-        for name, values in kept.items():
-            p50, p95, p99 = np.percentile(values, [50, 95, 99]).tolist()
-            summary[name] = {
-                "calls": calls[name],
-                "p50_ms": round(p50, 3),
-                "p95_ms": round(p95, 3),
-                "p99_ms": round(p99, 3),
+            now = self._clock()
+            return {
+                name: {**kept.since_start(), "last_5_minutes": kept.lately(now)}
+                for name, kept in self._latencies.items()
             }
-        return summary
 
     def served(self) -> dict[str, int]:
-        """How many recalls each tier served."""
+        """How many recalls, those by meaning alone included, each tier served."""
         with self._lock:
             return dict(self._served)
+
+    def look_ups(self, tier: str) -> dict[str, dict[str, int]]:
+        """For each thing that is looked up in a cache: how often it was asked for, and found."""
+        with self._lock:
+            return {
+                what: {"asked": counts.total(), "found": counts[True]}
+                for what, counts in self._look_ups.get(tier, {}).items()
+            }
+
+    def usage(self) -> dict[str, dict[str, int]]:
+        """For each kind: the uses that were counted."""
+        with self._lock:
+            return {kind.value: dict(counts) for kind, counts in self._usage.items()}
+
+    def down(self, tier: str) -> bool:
+        """Whether the last request that asked this tier met it down."""
+        with self._lock:
+            return tier in self._down_since
+
+    def degraded_seconds(self, tier: str) -> float:
+        """How long a tier was down: from the first request that met it down to the next it served.
+
+        It counts from the beginning of the one to the end of the other.
+        """
+        with self._lock:
+            since = self._down_since.get(tier)
+            lasting = 0.0 if since is None else self._clock() - since
+            return self._down_for.get(tier, 0.0) + lasting
+
+    def _note(
+        self, operation: str, started: float, spent_before: dict[str, float], trace: Trace
+    ) -> None:
+        now = self._clock()
+        with self._lock:
+            self._kept(operation).note((now - started) * 1000, now)
+            for tier, spent in trace.tiers.items():
+                before = spent_before.get(tier)
+                if spent != before:
+                    self._kept(tier).note(spent - (before or 0.0), now)
+            if operation in _ASKING and trace.served_by is not None:
+                self._served[trace.served_by] += 1
+            for tier, what, found in trace.look_ups:
+                self._look_ups.setdefault(tier, {}).setdefault(what, Counter())[found] += 1
+
+    def _kept(self, name: str) -> Latencies:
+        kept = self._latencies.get(name)
+        if kept is None:
+            kept = self._latencies[name] = Latencies()
+        return kept
+
+    def _met(self, started: float, trace: Trace) -> None:
+        with self._lock:
+            for tier, answered in trace.answered.items():
+                if not answered:
+                    self._down_since.setdefault(tier, started)
+                elif tier in self._down_since:
+                    lasted = self._clock() - self._down_since.pop(tier)
+                    self._down_for[tier] = self._down_for.get(tier, 0.0) + lasted

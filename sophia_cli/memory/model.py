@@ -122,6 +122,7 @@ class IndexEntry:
         at: when it was said, else stored; seconds since the epoch.
         tags: each as `key=value`.
         shape: what its content is like.
+        memory: all of it, for an answer while the records cannot be asked.
     """
 
     id: UUID
@@ -138,6 +139,7 @@ class IndexEntry:
     at: float
     tags: tuple[str, ...]
     shape: Shape
+    memory: Memory
 
 
 SIGNALS: tuple[str, ...] = ("dense", "context", "bm25", "bm25_context")

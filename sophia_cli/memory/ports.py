@@ -7,13 +7,14 @@ each other. Every call may raise `TierDown`, within the tier's time-out; nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.memory.model import Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.model import Candidates, IndexEntry, Kind, Memory, Vector, Where
 
 
 class Embedder(Protocol):
@@ -61,11 +62,20 @@ class Vectors(Protocol):
     def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
         """Which of `ids` are in the store: for proof of erasure and repair."""
 
+    def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
+        """The memories as they were when they were indexed: for while the records are down.
+
+        What is not there, or cannot be read, is left out.
+        """
+
     def ids(self, kind: Kind) -> Iterator[UUID]:
         """All ids of a collection, in the store's order."""
 
     def count(self, kind: Kind) -> int:
         """How many points a collection holds."""
+
+    def bytes_on_disk(self) -> int | None:
+        """What all collections take on this machine's disk; None where servers keep them."""
 
     def reset(self, kind: Kind, dimension: int) -> None:
         """Drops the collection and creates it empty, for vectors of this length from now on.
@@ -80,6 +90,26 @@ class Vectors(Protocol):
         """Flushes and releases everything; the object is not used afterwards."""
 
 
+@dataclass(frozen=True, slots=True)
+class CacheFigures:
+    """What the server of a hot cache says of itself; None for what it does not tell.
+
+    All of it since the server started, and by everybody who uses that server.
+
+    Attributes:
+        bytes: memory in use.
+        entries: keys.
+        hits, misses: keys that were read and were there, or were not.
+        evictions: keys that had to go for others.
+    """
+
+    bytes: int | None = None
+    entries: int | None = None
+    hits: int | None = None
+    misses: int | None = None
+    evictions: int | None = None
+
+
 class HotCache(Protocol):
     """Bytes by key with a lifetime: answers and query vectors. Never the only copy of anything."""
 
@@ -91,6 +121,9 @@ class HotCache(Protocol):
 
     def drop(self, prefix: str) -> int:
         """Erases every key that starts with `prefix`; returns how many went."""
+
+    def figures(self) -> CacheFigures | None:
+        """What the server says of itself; None where there is no cache."""
 
     def close(self) -> None:
         """Releases connections."""

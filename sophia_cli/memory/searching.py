@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.memory.answers import AnswerCache
+from sophia_cli.memory.knowledge import Knowledge, of_records
 from sophia_cli.memory.model import KINDS, SIGNALS, Candidates, Kind, Vector, Where
 from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.ranking import Ranked, Weights, rank, signals_of
@@ -34,6 +35,7 @@ class Question:
 
     Attributes:
         by_meaning: memories like the text are wanted, not answers to it.
+        diverse: memories that differ from each other are wanted.
         asked_at: what `last week` is relative to, when that is not now.
     """
 
@@ -42,6 +44,7 @@ class Question:
     where: Where = field(default_factory=Where)
     limit: int = 10
     by_meaning: bool = False
+    diverse: bool = False
     asked_at: datetime | None = None
 
 
@@ -59,19 +62,24 @@ class Searcher:
     def __init__(
         self, records: Records, vectors: Vectors, embedder: Embedder, answers: AnswerCache
     ) -> None:
-        self._records = records
+        self._known = of_records(records)
         self._vectors = vectors
         self._embedder = embedder
         self._answers = answers
 
-    def understood(self, question: Question, now: datetime, trace: Trace) -> Understanding:
-        """What the question says; a text whose likes are wanted is taken as it stands."""
+    def understood(
+        self, question: Question, now: datetime, trace: Trace, known: Knowledge | None = None
+    ) -> Understanding:
+        """What the question says; a text whose likes are wanted is taken as it stands.
+
+        Args:
+            known: who knows the people of the store, if not the records.
+        """
         if question.by_meaning:
             return Understanding(embedded=[(question.text, 1.0)])
-        with trace.tier("records"):
-            people = self._records.queries.people(
-                name_words(question.text), question.where, question.kinds
-            )
+        known = known or self._known
+        with trace.tier(known.tier):
+            people = known.people(name_words(question.text), question.where, question.kinds)
         with trace.tier("ranking"):
             return understand(question.text, question.asked_at or now, people)
 
@@ -80,7 +88,7 @@ class Searcher:
         texts = [text for text, _ in said.embedded]
         model, name = self._embedder.model, "\x1f".join(texts)
         kept = self._answers.vector(model, name, trace)
-        if kept is not None:
+        if kept is not None and kept.shape == (self._embedder.dimension,):
             return kept
         with trace.tier("embedding"):
             vectors = self._embedder.embed(texts)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import NotFound, OutOfSpace, TierDown
+from sophia_cli.errors import NotFound, OutOfSpace, SophiaError, TierDown
 from sophia_cli.memory.answers import AnswerCache, Lifetimes, Recalled
 from sophia_cli.memory.classify import classify
 from sophia_cli.memory.identity import content_hash
@@ -24,6 +22,7 @@ from sophia_cli.memory.recalling import Question, Recaller
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_draft
 from sophia_cli.memory.words import embedded_text
+from sophia_cli.tiers.gpu_cache import GpuCache
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.memories import NewMemory
 from sophia_cli.tiers.records.outbox import Owed
@@ -56,8 +55,9 @@ class MemoryService:
     """One memory over its tiers. Safe to use from many threads.
 
     Args:
-        records, vectors, embedder, cache: the tiers.
+        records, vectors, embedder, front, cache: the tiers; `front` is the one in this process.
         lifetimes: how long cached answers live.
+        similar_from: see `Recaller`.
     """
 
     def __init__(
@@ -65,23 +65,46 @@ class MemoryService:
         records: Records,
         vectors: Vectors,
         embedder: Embedder,
+        front: GpuCache,
         cache: HotCache,
         lifetimes: Lifetimes,
+        similar_from: float | None = None,
     ) -> None:
         self.records = records
         self.vectors = vectors
         self.embedder = embedder
-        self.answers = AnswerCache(cache, records.models.current().store, lifetimes)
+        self.front = front
+        self.answers = AnswerCache(front, cache, records.models.current().store, lifetimes)
         self.indexer = Indexer(records, vectors, embedder)
         self.meters = Meters()
         self.started_at = utc_now()
-        self.recaller = Recaller(records, vectors, embedder, self.answers)
+        self.recaller = Recaller(records, vectors, embedder, front, self.answers, similar_from)
+        self._forgets: int | None = None
+        self.front_fault: str | None = None
         self._model_lock = threading.Lock()
         self._model_checked = False
 
     def warm_up(self) -> None:
         """Uses every tier once, so that the first question does not pay for what loads lazily."""
         self.recaller.recall(Question("warm up"), 1, utc_now(), Trace())
+
+    def open_front(self) -> None:
+        """Gives the tier in this process its device memory. It may import torch, which takes
+        seconds; until then, and where there is no such device, it goes without vectors.
+        """
+        try:
+            self.front.open(self.embedder.dimension)
+        except SophiaError as error:
+            self.front_fault = f"gpu_cache: {error.message}"
+
+    def warm_vectors(self, page: int, check: Callable[[], None]) -> int:
+        """Brings the vectors of the newest memories into this process; returns how many.
+
+        Args:
+            page: how many are read at once.
+            check: called between pages; raises when the caller has had enough.
+        """
+        return self.recaller.exact.warm(page, check)
 
     def remember(self, drafts: Sequence[Draft], now: datetime, trace: Trace) -> list[Remembered]:
         """Stores memories; acknowledged once row, audit event and outbox entry have committed.
@@ -94,7 +117,7 @@ class MemoryService:
             Refused: the store is built with another model.
             TierDown: the records cannot be reached; nothing was acknowledged.
         """
-        with self._measured("remember", trace):
+        with self.meters.measure("remember", trace):
             drafts = [checked_draft(draft) for draft in drafts]
             decided = [_kind_of(draft) for draft in drafts]
             hashes = [
@@ -124,6 +147,7 @@ class MemoryService:
                     if stored.created:
                         created.add(place)
                 self.index(written.owed, trace)
+                self.meters.use("stored", (decided[place][0] for place in created))
             return [
                 Remembered(ids[place], place in created, kind, why)
                 for place, (kind, why) in enumerate(decided)
@@ -133,12 +157,16 @@ class MemoryService:
         self, question: Question, candidates: int, now: datetime, trace: Trace
     ) -> list[Recalled]:
         """The best memories for a question, best first; see `Recaller.recall`."""
-        with self._measured("similar" if question.by_meaning else "recall", trace):
+        with self.meters.measure("similar" if question.by_meaning else "recall", trace):
+            self.meters.use("recalls", question.kinds)
             try:
                 self._check_model()
             except TierDown as error:
+                trace.answered[error.tier] = False
                 trace.degrade(error.message)
             found = self.recaller.recall(question, candidates, now, trace)
+            if self.front_fault is not None:
+                trace.degrade(self.front_fault)
             if self.indexer.last_error is not None:
                 trace.degrade(f"{self.indexer.last_error}: what was just stored may be missing")
             return found
@@ -149,7 +177,7 @@ class MemoryService:
         Raises:
             NotFound, InvalidInput, TierDown: see `Memories.update`.
         """
-        with self._measured("update", trace):
+        with self.meters.measure("update", trace):
             before = self.get(id_)
             draft = checked_draft(
                 Draft(
@@ -173,7 +201,7 @@ class MemoryService:
 
     def link(self, source: UUID, relation: str, target: UUID, now: datetime, trace: Trace) -> bool:
         """Relates two memories; returns whether the link is new. See `Memories.link`."""
-        with self._measured("link", trace):
+        with self.meters.measure("link", trace):
             with trace.tier("records"):
                 written = self.records.memories.link(source, relation, target, now)
             self.index(written.owed, trace)
@@ -185,11 +213,12 @@ class MemoryService:
         What a tier that is down still holds is owed to it and erased as soon as it answers; the
         receipt says so. Until then the records see to it that it is never recalled.
         """
-        with self._measured("forget", trace):
+        with self.meters.measure("forget", trace):
             with trace.tier("records"):
                 written = self.records.memories.forget(ids, now)
             self.index(written.owed, trace)
             in_vectors = self._still_in_vectors(ids, trace)
+            self.recaller.withhold(in_vectors)
             in_answers = self.erase_answers(trace)
             with trace.tier("records"):
                 rows = self.records.queries.get(ids)
@@ -199,6 +228,7 @@ class MemoryService:
                     {
                         "records": "erased" if _is_blank(rows.get(id_)) else "still there",
                         "vectors": in_vectors.get(id_, "erased"),
+                        "gpu_cache": "erased",
                         "hot_cache": in_answers or "erased",
                     },
                 )
@@ -233,6 +263,16 @@ class MemoryService:
             self.records.outbox.answers_erased()
         return None
 
+    def follow(self) -> None:
+        """Lets go of what this process keeps, once another one has forgotten a memory.
+
+        It could not be served any more; this is so that its words are gone.
+        """
+        forgets = self.records.outbox.epochs().forgets
+        if self._forgets not in (None, forgets):
+            self.answers.erase_here()
+        self._forgets = forgets
+
     def close(self) -> None:
         """Closes every tier."""
         for close in (
@@ -257,6 +297,8 @@ class MemoryService:
 
     def index(self, owed: Sequence[Owed], trace: Trace) -> None:
         """Brings the index in line for these memories; a tier that cannot is owed its part."""
+        if not owed:
+            return
         try:
             with trace.tier("vectors"):
                 self.indexer.apply(owed)
@@ -279,12 +321,6 @@ class MemoryService:
             with self._model_lock:
                 self.records.models.adopt(self.embedder.model, self.embedder.dimension)
                 self._model_checked = True
-
-    @contextmanager
-    def _measured(self, operation: str, trace: Trace) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.meters.note(operation, (time.perf_counter() - started) * 1000, trace)
 
 
 def _kind_of(draft: Draft) -> tuple[Kind, str]:

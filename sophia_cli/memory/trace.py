@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sophia_cli.errors import TierDown
+
 
 @dataclass(slots=True)
 class Trace:
@@ -19,6 +21,8 @@ class Trace:
         degraded: one line for each thing that could not be done as it should, with the cause.
         says: what the question was understood to say.
         notes: facts worth knowing of this answer, e.g. the epoch it belongs to.
+        answered: whether each tier served when it was last asked; False where it was down.
+        look_ups: what was looked for in a cache: the tier, what it was, and whether it was found.
     """
 
     served_by: str | None = None
@@ -26,16 +30,26 @@ class Trace:
     degraded: list[str] = field(default_factory=list)
     says: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    answered: dict[str, bool] = field(default_factory=dict)
+    look_ups: list[tuple[str, str, bool]] = field(default_factory=list)
 
     @contextmanager
     def tier(self, name: str) -> Iterator[None]:
-        """Adds the time of the block to a tier."""
+        """Adds the time of the block to a tier, and notes whether it answered."""
         started = time.perf_counter()
         try:
             yield
+            self.answered[name] = True
+        except TierDown as error:
+            self.answered[error.tier] = False
+            raise
         finally:
             spent = (time.perf_counter() - started) * 1000
             self.tiers[name] = self.tiers.get(name, 0.0) + spent
+
+    def look_up(self, tier: str, what: str, *, found: bool) -> None:
+        """Notes that something was looked for in a cache."""
+        self.look_ups.append((tier, what, found))
 
     def degrade(self, reason: str) -> None:
         """Notes that something is missing from the answer, once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -54,3 +55,18 @@ def memory_from_json(record: Mapping[str, Any]) -> Memory:
     values["id"] = UUID(values["id"])
     values["kind"] = Kind(values["kind"])
     return Memory(**values)
+
+
+def memory_to_text(memory: Memory) -> str:
+    """A memory as one line of JSON."""
+    return json.dumps(memory_to_json(memory), ensure_ascii=False, separators=(",", ":"))
+
+
+def memory_from_text(text: object) -> Memory | None:
+    """The memory that `memory_to_text` wrote; None when it is something else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return memory_from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -2,13 +2,16 @@
 
 Nothing in it is the only copy of anything. So a cache that does not answer costs one time-out and
 then, for a moment, nothing: calls fail at once until it is worth asking again.
+
+It is not believed either: each value carries a seal over its key and itself, and what comes back
+without it was not put there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -20,10 +23,14 @@ from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 from sophia_cli.errors import ConfigurationError, SophiaError, TierDown
+from sophia_cli.memory.ports import CacheFigures
+from sophia_cli.tiers.breaker import COOLDOWN, Breaker
 
 T = TypeVar("T")
 
 _PAGE = 1000
+_SEAL_BYTES = 8
+_FOREIGN = "an answer that is none of Valkey's or Redis's"
 _GLOB = re.compile(r"([\\*?\[\]])")
 
 
@@ -47,25 +54,28 @@ class RedisHotCache:
         password: str | None = None,
         prefix: str = "sophia:",
         timeout: float = 0.2,
-        cooldown: float = 1.0,
+        cooldown: float = COOLDOWN,
     ) -> None:
         self._address = address
         self._password = password
         self._prefix = prefix
         self._timeout = timeout
-        self._cooldown = cooldown
         self._lock = threading.Lock()
         self._client: Redis | None = None
-        self._failed = ""
-        self._closed_until = 0.0
+        self._breaker = Breaker(_down, cooldown)
 
     def get(self, key: str) -> bytes | None:
         """The value, or None when it is absent or has expired.
 
         Raises:
-            TierDown: the server cannot be reached, or refuses.
+            TierDown: the server cannot be reached, refuses, or gives what was not put there.
         """
-        return self._run(lambda client: cast("bytes | None", client.get(self._prefix + key)))
+        kept = self._run(lambda client: client.get(self._prefix + key))
+        if kept is None:
+            return None
+        if isinstance(kept, bytes) and kept[:_SEAL_BYTES] == self._seal(key, kept[_SEAL_BYTES:]):
+            return kept[_SEAL_BYTES:]
+        raise _down("it answered with what was not put there")
 
     def put(self, key: str, value: bytes, seconds: float) -> None:
         """Stores a value for `seconds`, to the millisecond; nothing for a lifetime of 0 or less.
@@ -75,7 +85,8 @@ class RedisHotCache:
         """
         milliseconds = int(seconds * 1000)
         if milliseconds > 0:
-            self._run(lambda client: client.set(self._prefix + key, value, px=milliseconds))
+            sealed = self._seal(key, value) + value
+            self._run(lambda client: client.set(self._prefix + key, sealed, px=milliseconds))
 
     def drop(self, prefix: str) -> int:
         """Erases every key that starts with `prefix`, 1000 at a time; returns how many went.
@@ -86,25 +97,42 @@ class RedisHotCache:
         pattern = _GLOB.sub(r"\\\1", self._prefix + prefix) + "*"
         return self._run(lambda client: _unlink(client, pattern))
 
+    def figures(self) -> CacheFigures:
+        """The server's own account; an empty one where it does not let us ask.
+
+        Raises:
+            TierDown: the server cannot be reached.
+        """
+        return self._run(_figures)
+
     def close(self) -> None:
         """Closes every connection."""
         self._abandon(self._client)
 
+    def _seal(self, key: str, value: bytes) -> bytes:
+        digest = hashlib.blake2b((self._prefix + key).encode(), digest_size=_SEAL_BYTES)
+        digest.update(value)
+        return digest.digest()
+
     def _run(self, work: Callable[[Redis], T]) -> T:
-        if time.monotonic() < self._closed_until:
-            raise self._down(self._failed)
+        self._breaker.enter()
         try:
-            return self._attempt(work, again=True)
+            result = self._attempt(work, again=True)
         except ResponseError as error:
             # It is up and said no: the next call may fare better. Only what precedes the
             # arguments is quoted.
-            raise self._down(str(error).partition(", with args")[0]) from error
+            self._breaker.passed()
+            raise _down(str(error).partition(", with args")[0]) from error
         except RedisError as error:
-            raise self._trip(str(error) or type(error).__name__) from error
+            raise self._breaker.failed(str(error) or type(error).__name__) from error
         except ConfigurationError:
             raise
         except SophiaError as error:
-            raise self._trip(error.message) from error
+            raise self._breaker.failed(error.message) from error
+        except (TypeError, ValueError) as error:
+            raise self._breaker.failed(_FOREIGN) from error
+        self._breaker.passed()
+        return result
 
     def _attempt(self, work: Callable[[Redis], T], *, again: bool) -> T:
         """Does the work; once more, on new connections, when the connection was lost."""
@@ -143,14 +171,6 @@ class RedisHotCache:
         # Other threads may be at work on the rest: theirs close as they fail or end.
         client.connection_pool.disconnect(inuse_connections=False)
 
-    def _trip(self, cause: str) -> TierDown:
-        self._failed = cause
-        self._closed_until = time.monotonic() + self._cooldown
-        return self._down(cause)
-
-    def _down(self, cause: str) -> TierDown:
-        return TierDown("hot_cache", cause, "answers still come, without the cache")
-
 
 class NoCache:
     """A `HotCache` that holds nothing: for a configuration without one."""
@@ -166,8 +186,16 @@ class NoCache:
         """0."""
         return 0
 
+    def figures(self) -> None:
+        """None."""
+        return
+
     def close(self) -> None:
         """Does nothing."""
+
+
+def _down(cause: str) -> TierDown:
+    return TierDown("hot_cache", cause, "answers still come, without the cache")
 
 
 def _client(address: str, settings: dict[str, Any]) -> Redis:
@@ -181,6 +209,21 @@ def _client(address: str, settings: dict[str, Any]) -> Redis:
             "hot_cache.url is not the address of a Valkey or Redis",
             "redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH",
         ) from None
+
+
+def _figures(client: Redis) -> CacheFigures:
+    try:
+        told = client.info()
+    except ResponseError:
+        return CacheFigures()
+    spaces = [space for name, space in told.items() if re.fullmatch(r"db[0-9]+", name)]
+    return CacheFigures(
+        told.get("used_memory"),
+        sum(space["keys"] for space in spaces),
+        told.get("keyspace_hits"),
+        told.get("keyspace_misses"),
+        told.get("evicted_keys"),
+    )
 
 
 def _unlink(client: Redis, pattern: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ def shared() -> Iterator[Console]:
 @pytest.fixture
 def console(shared: Console) -> Console:
     """The shared store, with a clock and variables that a test may set."""
-    return replace(shared, variables={})
+    return replace(shared, variables={}, cancelled=threading.Event())
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,6 +47,8 @@ class Console:
 
     Attributes:
         now: the clock of every command.
+        cancelled: set it, and the user has interrupted every command.
+        ending: whether the process that runs the commands is to end.
     """
 
     service: MemoryService
@@ -53,6 +56,8 @@ class Console:
     cwd: Path
     now: Callable[[], datetime] = utc_now
     variables: dict[str, str] = field(default_factory=dict)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    ending: Callable[[], bool] = lambda: False
 
     def __call__(
         self,
@@ -70,7 +75,9 @@ class Console:
             self.cwd,
             {"SOPHIA_HOME": str(self.home.root), **self.variables, **(variables or {})},
             self.now,
+            self.cancelled,
             resident=True,
+            ending=self.ending,
         )
         status = run(arguments, environment, self._open)
         return Ended(ExitStatus(status), out.written(), err.written())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sophia_cli.assembly import open_service
@@ -15,15 +15,15 @@ from tests.commands.console import Console
 
 
 @contextlib.contextmanager
-def opened_console() -> Iterator[Console]:
+def opened_console(variables: Mapping[str, str] | None = None) -> Iterator[Console]:
     """An empty store of its own, real engines and all; removed at the end."""
     root = Path(tempfile.mkdtemp(prefix="sophia-test-", dir="/tmp"))
     home, cwd = Home(root / "home"), root / "cwd"
     cwd.mkdir()
     try:
-        opened = open_service(load({}, {}).config, home)
+        opened = open_service(load(dict(variables or {}), {}).config, home)
         try:
-            yield Console(opened.service, home, cwd)
+            yield Console(opened.service, home, cwd, variables=dict(variables or {}))
         finally:
             opened.close()
     finally:

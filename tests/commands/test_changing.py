@@ -99,7 +99,12 @@ def test_a_forgotten_memory_is_gone_from_every_tier_and_the_receipt_says_so(
     assert receipt == {
         "id": id_,
         "complete": True,
-        "tiers": {"records": "erased", "vectors": "erased", "hot_cache": "erased"},
+        "tiers": {
+            "records": "erased",
+            "vectors": "erased",
+            "gpu_cache": "erased",
+            "hot_cache": "erased",
+        },
     }
     for command in ("recall", "similar"):
         assert console.data(command, "what is the code?", "--user", user) == []

@@ -60,6 +60,7 @@ def test_a_full_disk_of_the_vectors_keeps_what_was_said_and_indexes_it_later(
         assert gone.data[0]["tiers"] == {
             "records": "erased",
             "vectors": "still there",
+            "gpu_cache": "erased",
             "hot_cache": "erased",
         }
         assert empty.data("recall", "first fact") == []

@@ -57,7 +57,8 @@ def test_an_export_goes_into_an_empty_store_and_comes_out_equal(empty: Console) 
         assert found[0]["content"] == "The office moved to Altona"
         assert "The office is in Berlin 🏢" not in {memory["content"] for memory in found}
         assert other.data("stats")[0]["memories"] == empty.data("stats")[0]["memories"]
-        assert other.data("stats")[0]["vectors"] == empty.data("stats")[0]["vectors"]
+        ours, theirs = (each.data("stats")[0]["vectors"] for each in (empty, other))
+        assert theirs["points"] == ours["points"]
         assert other.remember("turn 1\nwith two lines", "--session", "retro", "--kind", "coding")
         assert len(other.data("list", "--session", "retro")) == 3
 

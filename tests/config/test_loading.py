@@ -100,6 +100,8 @@ def test_every_key_can_be_set_by_its_variable(load_text: Load) -> None:
         "a redis://, rediss:// or unix:// URL": "unix:///run/x.sock",
         "an http:// or https:// URL": "https://example.com",
         "a list of http:// or https:// URLs": "http://a:1, http://b:2",
+        "a number above 0, at most 1": "0.5",
+        "auto, numpy, cpu, cuda, cuda:1 or mps": "numpy",
         "a size such as 256mb or 2gb": "1gb",
         "up to 64 letters, digits, - and _": "no",
     }

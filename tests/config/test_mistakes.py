@@ -156,8 +156,8 @@ def test_every_mistake_is_reported_at_once_in_the_order_of_the_layers(mistakes: 
         "SOPHIA_RECORDS__TIMEOUT: records.timeout: 'soon' is not a duration; "
         "write it as 250ms, 30s, 5m, 1h or 30d",
         "SOPHIA_X: no such key",
-        "--who: who: no such key; known here: profile, records, vectors, hot_cache, embedding, "
-        "recall, resident",
+        "--who: who: no such key; known here: profile, records, vectors, gpu_cache, hot_cache, "
+        "embedding, recall, resident",
     ]
 
 

@@ -57,7 +57,7 @@ def test_an_interrupted_ingest_keeps_what_it_said(sophia: Sophia, tmp_path: Path
     path.write_text("\n".join(json.dumps({"content": text}) for text in texts(6000)))
     pid = sophia.resident()
     client, _ = started(sophia, "ingest", str(path))
-    wait_until(lambda: live_of(sophia) > 256)
+    wait_until(lambda: live_of(sophia) > 256, 60)
     client.send_signal(signal.SIGINT)
     _, error = client.communicate(timeout=30)
     assert client.returncode == 130

@@ -120,9 +120,9 @@ def test_status_tells_the_processes_of_this_home(served: Sophia) -> None:
 def test_a_changed_configuration_is_followed_without_a_restart(served: Sophia) -> None:
     recall = ["recall", "which vector database?", "--session", "alpha", "-v"]
     served(*recall)
-    assert "served by hot_cache" in served(*recall).stderr
+    assert "served by gpu_cache" in served(*recall).stderr
     off = {"SOPHIA_HOT_CACHE__ENABLED": "false"}
-    assert "served by hot_cache" not in served(*recall, env=off).stderr
+    assert "served by vectors" in served(*recall, env=off).stderr
     assert "served by hot_cache" in served(*recall).stderr
 
 
@@ -169,3 +169,19 @@ def test_an_index_that_an_older_version_laid_out_is_built_anew(sophia: Sophia) -
 
     wait_until(answered)
     assert sophia.data("stats")[0]["vectors"]["points"] == {"coding": 1, "business": 0}
+
+
+def test_a_device_that_is_not_there_is_said_and_costs_nothing_else(served: Sophia) -> None:
+    away = {"SOPHIA_GPU_CACHE__DEVICE": "cuda:99"}
+    ask = ("--json", "recall", "which vector database?")
+
+    def said() -> list[str]:
+        envelope = json.loads(served(*ask, env=away).stdout)
+        assert envelope["data"]
+        found: list[str] = envelope["degraded"]
+        return found
+
+    wait_until(said)
+    assert said()[0].startswith("gpu_cache: ")
+    assert json.loads(served(*ask).stdout)["degraded"] == []
+    wait_until(lambda: served.data("cache", "stats")[0]["state"] == "open")

@@ -157,14 +157,26 @@ def test_another_dimension_than_given_is_refused_naming_both(open_embedder: Open
         open_embedder(dimension=384).embed(["a"])
 
 
-def test_a_model_that_changes_its_dimension_is_refused(
+def test_vectors_of_another_length_than_before_are_not_believed(
     endpoint: Endpoint, open_embedder: Opening
 ) -> None:
     embedder = open_embedder()
     embedder.embed(["a"])
     endpoint.script = lambda body, number: Answer({"data": [{"index": 0, "embedding": [1, 0]}]})
+    assert "vectors of 2 numbers, 3 are expected" in str(failure(embedder))
+    endpoint.script = vectors
+    assert embedder.embed(["a"]).shape == (1, 3)
+
+
+def test_a_length_that_the_store_does_not_know_is_not_learnt(
+    endpoint: Endpoint, open_embedder: Opening
+) -> None:
+    endpoint.script = lambda body, number: Answer({"data": [{"index": 0, "embedding": [1, 0]}]})
+    embedder = open_embedder(stored=lambda: 3)
     with pytest.raises(Refused, match=r"vectors of 2 numbers, 3 are expected"):
         embedder.embed(["a"])
+    endpoint.script = vectors
+    assert embedder.embed(["a"]).shape == (1, 3)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
@@ -258,6 +270,40 @@ def test_a_refused_connection_is_a_tier_that_is_down() -> None:
         port = listener.getsockname()[1]
     embedder = OpenAIEmbedder(f"http://127.0.0.1:{port}", "m", api_key=KEY, timeout=0.5)
     assert "refused" in str(failure(embedder))
+
+
+def test_nobody_waits_long_for_a_refused_connection(open_embedder: Opening) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    embedder = OpenAIEmbedder(f"http://127.0.0.1:{port}", "m", api_key=KEY, timeout=60)
+    began = time.monotonic()
+    assert "refused" in str(failure(embedder))
+    assert time.monotonic() - began < 5
+
+
+def test_after_a_time_out_calls_fail_at_once_until_a_look_finds_it_back(
+    endpoint: Endpoint, open_embedder: Opening
+) -> None:
+    release = threading.Event()
+
+    def hang(body: dict[str, Any], number: int) -> Answer:
+        release.wait(30)
+        return vectors(body, number)
+
+    endpoint.script = hang
+    embedder = open_embedder(timeout=0.3)
+    failure(embedder)
+    asked = len(endpoint.requests)
+    for _ in range(5):
+        assert "no answer within 0.3 s" in str(failure(embedder))
+    assert len(endpoint.requests) == asked
+    time.sleep(1.1)
+    failure(embedder)
+    assert endpoint.requests[-1][2]["input"] == ["?"], "a look asks for little"
+    release.set()
+    endpoint.script = vectors
+    time.sleep(1.1)
+    assert embedder.embed([TEXT]).shape == (1, 3)
 
 
 def test_a_lost_connection_is_tried_again(endpoint: Endpoint, open_embedder: Opening) -> None:

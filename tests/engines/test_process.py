@@ -173,6 +173,22 @@ def test_a_server_that_hangs_is_reported_not_waited_for(home: Home, engine: Engi
         os.kill(pid, signal.SIGCONT)
 
 
+def test_a_running_server_that_is_silent_is_not_waited_for_as_one_that_starts(
+    home: Home, engine: Engine
+) -> None:
+    engine.ensure()
+    pid = _pid(engine)
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        with pytest.raises(Unreachable, match="did not answer within 2 s"):
+            type(engine)(home, timeout=60).ensure()
+        assert time.monotonic() - began < 6
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    engine.ensure()
+
+
 def test_a_stale_socket_does_not_hinder_it(engine: Engine, home: Home) -> None:
     home.prepare()
     with socket.socket(socket.AF_UNIX) as dead:

@@ -142,7 +142,7 @@ COMMANDS = (
         (_id, _text.map("--query={}".format)),
         _scope | {"--kind": _kind, "--wrong": _flag, "--undo": _flag, "--now": _moment},
     ),
-    Command("stats"),
+    Command("stats", (), {"--interval": _moment}),
     Command("export", (_target,)),
     Command("import", (_file,)),
     Command("reindex", (), {"--kind": _kind, "--from-scratch": _flag, "--re-embed": _flag}),

@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 
 import pytest
+from redis import Redis
 
 from sophia_cli.errors import ConfigurationError, SophiaError, TierDown
-from sophia_cli.memory.ports import HotCache
+from sophia_cli.memory.ports import CacheFigures, HotCache
 from sophia_cli.tiers.hot_cache import NoCache, RedisHotCache
 
 PASSWORD = "never-shown-4711"  # noqa: S105
@@ -312,9 +313,110 @@ def test_a_url_of_a_unix_socket_works(server: Server) -> None:
     assert cache.get("key") == b"x"
 
 
+def test_the_server_tells_its_figures(start: Callable[..., Server]) -> None:
+    server = start("--maxmemory", "4mb", "--maxmemory-policy", "allkeys-lru")
+    cache = RedisHotCache(server.ensure, timeout=5)
+    assert cache.figures().entries == 0
+    cache.put("key", b"x", 60)
+    cache.get("key")
+    cache.get("absent")
+    elsewhere = RedisHotCache(lambda: f"unix://{server.socket}?db=1", timeout=5)
+    elsewhere.put("key", b"x", 60)
+    told = cache.figures()
+    assert (told.entries, told.hits, told.misses, told.evictions) == (2, 1, 1, 0)
+    assert told.bytes is not None and told.bytes > 100_000
+    for number in range(100):
+        cache.put(str(number), os.urandom(1 << 16), 60)
+    assert (cache.figures().evictions or 0) > 0
+
+
+def test_a_server_that_keeps_its_figures_to_itself_is_not_down(
+    start: Callable[..., Server],
+) -> None:
+    server = start("--rename-command", "INFO", "")
+    cache = RedisHotCache(server.ensure, timeout=5)
+    assert cache.figures() == CacheFigures()
+    server.send(signal.SIGKILL)
+    with pytest.raises(TierDown):
+        RedisHotCache(lambda: str(server.socket), timeout=TIMEOUT).figures()
+
+
 def test_no_cache_keeps_nothing() -> None:
     cache: HotCache = NoCache()
     cache.put("key", b"x", 60)
     assert cache.get("key") is None
     assert cache.drop("") == 0
+    assert cache.figures() is None
     cache.close()
+
+
+def raw(server: Server) -> Redis:
+    """The server as somebody else would use it."""
+    return Redis(unix_socket_path=str(server.socket))
+
+
+@pytest.mark.parametrize("value", [b"", b"7 bytes", b"[1, 2]", os.urandom(1000)])
+def test_what_was_not_put_there_is_not_served(
+    server: Server, cache: HotCache, value: bytes
+) -> None:
+    raw(server).set("test:key", value)
+    with pytest.raises(TierDown, match="not put there"):
+        cache.get("key")
+    cache.put("key", b"ours", 60)
+    assert cache.get("key") == b"ours"
+
+
+def test_a_value_that_was_altered_or_put_under_another_key_is_not_served(
+    server: Server, cache: HotCache
+) -> None:
+    cache.put("one", b"x" * 100, 60)
+    kept = raw(server).get("test:one")
+    assert isinstance(kept, bytes)
+    for other in (kept[:-1], kept[:50] + b"y" + kept[51:], kept + b"z"):
+        raw(server).set("test:one", other)
+        with pytest.raises(TierDown, match="not put there"):
+            cache.get("one")
+    raw(server).set("test:two", kept)
+    with pytest.raises(TierDown, match="not put there"):
+        cache.get("two")
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n<html>",
+        b"\xff\xfe\x00\r\n",
+        b"$-5\r\n",
+        b"$9\r\nab",
+        b":12\r\n",
+        b"+OK\r\n",
+        b"*1\r\n$1\r\na\r\n",
+        b"$3\r\nabc\r\n",
+        b",nan\r\n",
+    ],
+)
+def test_noise_instead_of_a_cache_is_down(noise: bytes) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def babble(peer: socket.socket) -> None:
+        with peer:
+            while peer.recv(65536):
+                peer.sendall(noise)
+
+    def accept() -> None:
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            Thread(target=babble, args=(peer,), daemon=True).start()
+
+    Thread(target=accept, daemon=True).start()
+    address = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+    cache = RedisHotCache(lambda: address, timeout=TIMEOUT, cooldown=0)
+    with pytest.raises(TierDown):
+        cache.get("key")
+    with pytest.raises(TierDown):
+        cache.drop("prefix")
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()

@@ -60,7 +60,7 @@ def run(context: Context) -> Iterator[Measurement | LoadMeasurement]:
         lambda n: ask(again[n % len(again)]),
         before=ask_all,
         figures=lambda spent, pace: [
-            latency(_AGAIN, spent, pace, target=_TARGET, bound=Limit(1, "p99"))
+            latency(_AGAIN, spent, pace, target=_TARGET, bound=Limit(0.3, "p99"))
         ],
     )
     yield Measurement(

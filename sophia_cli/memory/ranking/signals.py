@@ -59,9 +59,9 @@ def signals_in(
     """
     engine = standardised(pool.scores)
     case = Case(pool, understanding, spans, engine @ _FUSED)
-    fitting = [standardised(signal(case)[:, None]) for signal in _FITTING.values()]
-    being = [centred(signal(case)[:, None]) for signal in _BEING.values()]
-    return np.hstack([engine, *fitting, *being])
+    fitting = standardised(np.stack([signal(case) for signal in _FITTING.values()], axis=1))
+    being = centred(np.stack([signal(case) for signal in _BEING.values()], axis=1))
+    return np.hstack([engine, fitting, being])
 
 
 def _session(case: Case) -> Column:

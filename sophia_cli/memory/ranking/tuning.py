@@ -1,10 +1,12 @@
 """Weights fitted on few marked questions, and whether they are better than those that ship.
 
 Ten questions know little of twenty signals. So the weights that ship are held to, as if they had
-been fitted on so many of the user's own questions (`HOLDS`), and cross-validation says on how many;
-where that cannot tell, on the most: infinitely many leave the weights as they are. All of it,
-that choice too, is repeated without a tenth of the questions and judged on these (nested
-cross-validation, Varma and Simon 2006): so the gain is one on questions that were not seen.
+been fitted on so many of the user's own questions (`HOLDS`), and cross-validation says on how
+many; infinitely many leave the weights as they are. And the weights go only part of the way to what
+was fitted: the share of the gain in loss that is left when its standard error is taken off, so
+that what may be chance moves nothing. All of it, those choices too, is repeated without a tenth of
+the questions and judged on these (nested cross-validation, Varma and Simon 2006): so the gain is
+one on questions that were not seen.
 """
 
 from __future__ import annotations
@@ -23,15 +25,13 @@ from sophia_cli.memory.ranking.weights import Weights
 HOLDS = (30.0, 100.0, 300.0, 1000.0)
 """How many questions the weights that ship may count for; besides infinitely many.
 
-Chosen with `bench/simulate_feedback.py`, as is `_STANDARD_ERRORS`: 10 made ten marks cost more than
-they bring, and one whole standard error kept most of what a hundred marks can gain.
+Chosen with `bench/simulate_feedback.py`: 10 made ten marks cost more than they bring.
 """
 FEWEST = 20
 """Questions with something right; with fewer, weights are never switched."""
 DECIDES = "nDCG@10"
 """The measure that has to gain."""
 
-_STANDARD_ERRORS = 0.5
 _FOLDS = 10
 _INNER_FOLDS = 5
 _REPEATS = 3
@@ -159,18 +159,20 @@ def _fitted(judged: Sequence[Judged], start: Vector, seed: int) -> tuple[Vector,
     judged = [case for case in judged if case.says_something]
     if len(judged) < _INNER_FOLDS:
         return start, np.inf
-    hold = _strength(judged, start, seed)
-    if not np.isfinite(hold):
-        return start, hold
+    hold, share = _strength(judged, start, seed)
+    if not share:
+        return start, np.inf
     cases = Cases(judged)
     sure = _sureness(cases, start)
-    return fitted(cases, sure * start, hold * _stiffness(cases, sure * start)) / sure, hold
+    moved = fitted(cases, sure * start, hold * _stiffness(cases, sure * start)) / sure
+    return start + share * (moved - start), hold
 
 
-def _strength(judged: Sequence[Judged], start: Vector, seed: int) -> float:
-    """How strongly to hold to the start: the most that cross-validation cannot tell from the best.
+def _strength(judged: Sequence[Judged], start: Vector, seed: int) -> tuple[float, float]:
+    """How strongly to hold to the start, by cross-validation, and how much of the way to go.
 
-    That is by a standard error or less (Breiman et al. 1984), of the losses paired by question.
+    All of it for a gain far beyond its standard error, nothing for one within it; the losses are
+    paired by question.
     """
     strengths = [np.inf, *reversed(HOLDS)]
     spent = np.zeros((len(judged), len(strengths)))
@@ -186,11 +188,9 @@ def _strength(judged: Sequence[Judged], start: Vector, seed: int) -> float:
                 weights = fitted(kept, origin, hold * stiffness, first=weights)
             spent[places, column] = unseen.losses(weights)
     best = int(spent.mean(axis=0).argmin())
-    for column, hold in enumerate(strengths):
-        excess = spent[:, column] - spent[:, best]
-        if excess.mean() <= _STANDARD_ERRORS * excess.std() / len(judged) ** 0.5:
-            return hold
-    return strengths[best]
+    gained = spent[:, 0] - spent[:, best]
+    gain, error = gained.mean(), gained.std() / len(judged) ** 0.5
+    return strengths[best], float(max(0.0, 1 - error / gain)) if gain > 0 else 0.0
 
 
 def _sureness(cases: Cases, start: Vector) -> float:

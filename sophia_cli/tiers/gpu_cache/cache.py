@@ -41,15 +41,17 @@ class GpuCache:
     It can be used at once: answers are kept from the start, vectors once it has been opened.
 
     Attributes:
+        settings: what it was told when it was made.
         answers: answers by key; they keep nothing where `settings` turns them off.
         rows: vectors by key; likewise.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settings = settings
+        self.settings = settings
         self._lock = threading.Lock()
         self._near_hits = self._near_misses = 0
-        self.answers = Answers(settings.answer_bytes if settings.answers else 0, clock)
+        keeps_objects = settings.answers or settings.vectors
+        self.answers = Answers(settings.answer_bytes if keeps_objects else 0, clock)
         self.rows = Rows(settings.vector_bytes if settings.vectors else 0)
 
     def open(self, dimension: int, slabs: Opener | None = None) -> None:
@@ -63,12 +65,12 @@ class GpuCache:
         Raises:
             ConfigurationError: there is no such device here, or torch is not installed.
         """
-        if self._settings.vectors:
-            self.rows.open(slabs or opener(self._settings.device), dimension)
+        if self.settings.vectors:
+            self.rows.open(slabs or opener(self.settings.device), dimension)
 
     def similarity(self, query: Vector, keys: Sequence[Hashable], epoch: Hashable = None) -> Floats:
         """`Rows.similarity`, for rescoring; NaN everywhere when rescoring is turned off."""
-        if not self._settings.rescoring:
+        if not self.settings.rescoring:
             return np.full(len(keys), np.nan, np.float32)
         return self.rows.similarity(query, keys, epoch)
 

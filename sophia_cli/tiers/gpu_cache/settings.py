@@ -17,8 +17,8 @@ class Settings:
         vector_bytes: the slab, in bytes of device memory: 64 MiB are 43,690 rows of 384 float32.
         answer_bytes: the answers, in bytes of this process's memory.
         answers: answers to repeated questions are kept.
-        vectors: vectors of recent questions and hot memories are kept; without them there is no
-            semantic lookup either.
+        vectors: vectors of recent questions (beside the answers) and of hot memories are kept;
+            without them there is no semantic lookup either.
         rescoring: candidates may be scored against the rows (`GpuCache.similarity`).
     """
 

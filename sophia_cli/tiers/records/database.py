@@ -5,24 +5,31 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 from psycopg import errors as pg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from sophia_cli.errors import OutOfSpace, TierDown
+from sophia_cli.errors import OutOfSpace, TierDown, Unreachable
+from sophia_cli.tiers.breaker import LOOK, Breaker
+from sophia_cli.tiers.records.connections import Connection, telling
+
+__all__ = ["Connection", "Database"]
 
 T = TypeVar("T")
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 _PAUSE = 0.05
+# The longest wait for a connection before looking whether the server refuses or is to be started.
+_PATIENCE = 1.0
+# Of the time-out, what the server takes for a statement: so that a slow one is told from a server
+# that does not answer at all.
+_OF_THE_SERVER = 0.9
 # The same few statements run again and again, each with an index of its own. They are planned once
 # a connection, since planning takes as long as running them; and never as a scan of the whole
 # table, which a plan that was made while it was small would stay with.
 _PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
-# Also while the server starts, stops or recovers: none of these says anything about our statement.
-_PASSING = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+_HINT = "sophia status shows the engines"
 
 
 class Database:
@@ -31,9 +38,12 @@ class Database:
     `run` repeats a transaction whose connection was lost. So every transaction here is written to
     be repeatable: when the first attempt was committed after all, the second changes nothing.
 
+    A call ends within the time-out, also before a server that is frozen. From then on calls fail at
+    once, and one at a time looks whether the server is back.
+
     Args:
         address: returns the libpq connection string; called at first use and after a loss, so that
-            an embedded server is (re)started by the same call.
+            an embedded server is (re)started by the same call, which may take as long as that does.
         size: the most connections open at once.
         timeout: seconds within which a call ends, in success or in `TierDown`.
         password: given apart from the connection string, so that no error text can show it.
@@ -53,6 +63,8 @@ class Database:
         self._password = password
         self._lock = threading.Lock()
         self._pool: ConnectionPool[Connection] | None = None
+        self._breaker = Breaker(_down)
+        self._unconnected = ""
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Runs `work` in one transaction and returns its result.
@@ -71,31 +83,13 @@ class Database:
         """Runs `work`, each of its statements for itself: one round trip instead of three.
 
         Raises:
-            TierDown: PostgreSQL could not be reached within the time-out.
+            TierDown: PostgreSQL did not answer within the time-out, or a moment ago; whether it
+                carried out what it was told is unknown.
             OutOfSpace: its disk is full; the transaction was not carried out.
         """
-        deadline = time.monotonic() + self._timeout
-        while True:
-            pool: ConnectionPool[Connection] | None = None
-            try:
-                pool = self._open()
-                with pool.connection(timeout=max(0.1, deadline - time.monotonic())) as connection:
-                    return work(connection)
-            except (pg.DiskFull, pg.OutOfMemory) as error:
-                raise OutOfSpace(
-                    f"records: {_first_line(error)}", "free some space and run it again"
-                ) from error
-            except pg.QueryCanceled as error:
-                raise TierDown("records", f"no answer within {self._timeout:g} s") from error
-            except (pg.InvalidPassword, pg.InvalidAuthorizationSpecification) as error:
-                raise TierDown("records", _first_line(error), "check records.url") from error
-            except _PASSING as error:
-                self._abandon(pool)
-                if time.monotonic() + _PAUSE >= deadline:
-                    raise TierDown(
-                        "records", _first_line(error), "sophia status shows the engines"
-                    ) from error
-                time.sleep(_PAUSE)
+        if self._breaker.enter():
+            self._within(min(LOOK, self._timeout), lambda connection: connection.execute(""))
+        return self._within(self._timeout, work)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -104,25 +98,79 @@ class Database:
         if pool is not None:
             pool.close(timeout=1.0)
 
-    def _open(self) -> ConnectionPool[Connection]:
+    def _within(self, seconds: float, work: Callable[[Connection], T]) -> T:
+        deadline = time.monotonic() + seconds
+        while True:
+            pool: ConnectionPool[Connection] | None = None
+            try:
+                pool, started = self._open()
+                # A server that had to be started is not refused for the time that this took.
+                deadline += started
+                left = max(0.1, deadline - time.monotonic())
+                with pool.connection(timeout=min(left, _PATIENCE)) as connection:
+                    connection.until = deadline
+                    result = work(connection)
+            except (pg.DiskFull, pg.OutOfMemory) as error:
+                raise OutOfSpace(
+                    f"records: {_first_line(error)}", "free some space and run it again"
+                ) from error
+            except pg.QueryCanceled as error:
+                raise _down(f"no answer within {self._timeout:g} s") from error
+            except PoolTimeout as error:
+                over = time.monotonic() + _PAUSE >= deadline
+                if over or self._unconnected:
+                    self._abandon(pool)
+                if over:
+                    cause = self._unconnected or f"no connection within {seconds:g} s"
+                    raise self._breaker.failed(cause) from error
+            except psycopg.Error as error:
+                if not _passing(error):
+                    raise
+                if time.monotonic() >= deadline:
+                    cause = f"no answer within {seconds:g} s"
+                    raise self._breaker.failed(cause) from error
+                self._abandon(pool)
+                if time.monotonic() + _PAUSE >= deadline:
+                    raise self._breaker.failed(_first_line(error)) from error
+                time.sleep(_PAUSE)
+            else:
+                self._breaker.passed()
+                return result
+
+    def _open(self) -> tuple[ConnectionPool[Connection], float]:
+        """The pool, and the seconds for which the server had to be waited for."""
         with self._lock:
-            if self._pool is None:
-                self._pool = ConnectionPool(
-                    self._address(),
-                    min_size=1,
-                    max_size=self._size,
-                    timeout=self._timeout,
-                    kwargs={
-                        "autocommit": True,
-                        "password": self._password,
-                        "connect_timeout": max(2, int(self._timeout)),
-                        "application_name": "sophia",
-                        "options": f"-c statement_timeout={int(self._timeout * 1000)}"
-                        f" -c timezone=UTC {_PLANS}",
-                    },
-                    open=True,
-                )
-            return self._pool
+            if self._pool is not None:
+                return self._pool, 0.0
+            asked = time.monotonic()
+            try:
+                address = self._address()
+            except Unreachable as error:
+                # Only what costs a wait is worth sparing others: a failed start is tried again.
+                if self._breaker.open or time.monotonic() - asked > _PATIENCE:
+                    self._breaker.failed(error.message)
+                raise TierDown("records", error.message, error.hint) from error
+            self._unconnected = ""
+            self._pool = ConnectionPool(
+                address,
+                connection_class=telling(self._note),
+                min_size=1,
+                max_size=self._size,
+                timeout=self._timeout,
+                kwargs={
+                    "autocommit": True,
+                    "password": self._password,
+                    "connect_timeout": max(2, int(self._timeout)),
+                    "application_name": "sophia",
+                    "options": f"-c statement_timeout={int(self._timeout * 1000 * _OF_THE_SERVER)}"
+                    f" -c timezone=UTC {_PLANS}",
+                },
+                open=True,
+            )
+            return self._pool, time.monotonic() - asked
+
+    def _note(self, error: psycopg.Error) -> None:
+        self._unconnected = _first_line(error)
 
     def _abandon(self, pool: ConnectionPool[Connection] | None) -> None:
         """Forgets a pool whose server went away: a new one starts without its back-off."""
@@ -131,6 +179,21 @@ class Database:
                 return
             self._pool = None
         threading.Thread(target=pool.close, kwargs={"timeout": 1.0}, daemon=True).start()
+
+
+def _passing(error: psycopg.Error) -> bool:
+    """Whether an error says nothing about our statement: the connection was lost.
+
+    Also while the server starts, stops or recovers. And what libpq says of an answer that is none
+    of PostgreSQL's is a bare `DatabaseError` without a code.
+    """
+    lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return lost or type(error) is psycopg.DatabaseError
+
+
+def _down(cause: str) -> TierDown:
+    hint = "check records.url" if "password authentication failed" in cause else _HINT
+    return TierDown("records", cause, hint)
 
 
 def _first_line(error: Exception) -> str:

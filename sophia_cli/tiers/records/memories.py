@@ -18,7 +18,7 @@ from sophia_cli.memory.identity import content_hash, new_id
 from sophia_cli.memory.model import Draft, Kind, Memory, Vector
 from sophia_cli.tiers.records.database import Connection, Database
 from sophia_cli.tiers.records.outbox import Owed, owed_by_id
-from sophia_cli.tiers.records.rows import COLUMNS, MODEL, bytes_of, memory_of
+from sophia_cli.tiers.records.rows import COLUMNS, bytes_of, memory_of
 
 SUPERSEDES = "supersedes"
 
@@ -289,7 +289,7 @@ class Memories:
             for id_ in gone:
                 _event(connection, id_, now, "forgotten", {})
             if gone:
-                connection.execute("UPDATE store SET erase_answers = true")
+                connection.execute("UPDATE store SET erase_answers = true, forgets = forgets + 1")
                 _move_epochs(connection, {Kind(row[1]) for row in rows})
             return Written([Stored(id_, id_ in gone) for id_ in ids], list(owed.values()))
 
@@ -357,7 +357,7 @@ def _columns(
 def _locked(connection: Connection, id_: UUID) -> Memory:
     connection.execute("SELECT 1 FROM memory WHERE id = %s FOR UPDATE", [id_])
     row = connection.execute(
-        f"SELECT {COLUMNS}, model.name FROM memory m{MODEL}"  # noqa: S608
+        f"SELECT {COLUMNS} FROM memory m"  # noqa: S608
         " WHERE m.id = %s AND m.forgotten_at IS NULL",
         [id_],
     ).fetchone()

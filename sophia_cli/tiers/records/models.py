@@ -9,7 +9,7 @@ from uuid import UUID
 from sophia_cli.errors import Refused
 from sophia_cli.memory.model import Memory, Vector
 from sophia_cli.tiers.records.database import Connection, Database
-from sophia_cli.tiers.records.rows import COLUMNS, MODEL, bytes_of, memory_of
+from sophia_cli.tiers.records.rows import COLUMNS, bytes_of, memory_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Models:
         def work(connection: Connection) -> list[Memory]:
             id_ = _model_id(connection, name, dimension)
             rows = connection.execute(
-                f"SELECT {COLUMNS}, model.name FROM memory m{MODEL}"  # noqa: S608
+                f"SELECT {COLUMNS} FROM memory m"  # noqa: S608
                 " WHERE m.forgotten_at IS NULL AND NOT EXISTS (SELECT FROM memory_vector v"
                 " WHERE v.memory_id = m.id AND v.model_id = %s) ORDER BY m.id LIMIT %s",
                 [id_, limit],

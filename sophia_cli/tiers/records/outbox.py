@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sophia_cli.memory.model import Kind, Memory, Vector
 from sophia_cli.tiers.records.database import Connection, Database
-from sophia_cli.tiers.records.rows import COLUMNS, MODEL, memory_of, vector_of
+from sophia_cli.tiers.records.rows import COLUMNS, memory_of, vector_of
 
 NEIGHBOURS = 2
 """How many turns on each side of a memory its index entry knows."""
@@ -68,12 +68,15 @@ class Truth:
 class Epochs:
     """The epoch of each kind, whether its index owes anything, and which weights rank.
 
-    `weights` is the id of weights that were fitted here; None for those that ship with sophia.
+    Attributes:
+        weights: the id of weights that were fitted here; None for those that ship with sophia.
+        forgets: how often memories were forgotten.
     """
 
     values: Mapping[Kind, int]
     owing: frozenset[Kind]
     weights: int | None = None
+    forgets: int = 0
 
 
 class Outbox:
@@ -88,12 +91,12 @@ class Outbox:
         def work(connection: Connection) -> Epochs:
             rows = connection.execute(
                 "SELECT kind, value, EXISTS (SELECT FROM outbox o WHERE o.kind = epoch.kind),"
-                " (SELECT weights_id FROM store) FROM epoch"
+                " store.weights_id, store.forgets FROM epoch, store"
             ).fetchall()
             return Epochs(
                 {Kind(kind): value for kind, value, *_ in rows},
-                frozenset(Kind(kind) for kind, _, owes, _ in rows if owes),
-                rows[0][3],
+                frozenset(Kind(kind) for kind, _, owes, *_ in rows if owes),
+                *rows[0][3:],
             )
 
         return self._database.ask(work)
@@ -254,7 +257,7 @@ class Outbox:
 
 def _turns(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Turn]:
     rows = connection.execute(
-        f"SELECT {COLUMNS}, model.name, v.vector FROM memory m{MODEL}"  # noqa: S608
+        f"SELECT {COLUMNS}, v.vector FROM memory m"  # noqa: S608
         " LEFT JOIN memory_vector v ON v.memory_id = m.id"
         " AND v.model_id = (SELECT model_id FROM store) WHERE m.id = ANY(%s)",
         [list(ids)],

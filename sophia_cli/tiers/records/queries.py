@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from sophia_cli.errors import InvalidInput, NotFound
-from sophia_cli.memory.model import Kind, Memory, Where
+from sophia_cli.memory.model import Kind, Memory, Vector, Where
 from sophia_cli.tiers.records.database import Connection, Database
-from sophia_cli.tiers.records.rows import COLUMNS, MODEL, conditions, memory_of
+from sophia_cli.tiers.records.rows import COLUMNS, conditions, memory_of
 
 _SHORTEST_PREFIX = 6
 
@@ -77,11 +79,24 @@ class Queries:
 
         def work(connection: Connection) -> dict[UUID, Memory]:
             rows = connection.execute(
-                f"SELECT {COLUMNS}, model.name FROM memory m{MODEL}"  # noqa: S608
+                f"SELECT {COLUMNS} FROM memory m"  # noqa: S608
                 " WHERE m.id = ANY(%s)",
                 [list(ids)],
             ).fetchall()
             return {row[0]: memory_of(row) for row in rows}
+
+        return self._database.ask(work)
+
+    def vectors(self, ids: Sequence[UUID]) -> dict[UUID, Vector]:
+        """The vectors of these memories by the store's model; those without one are left out."""
+
+        def work(connection: Connection) -> dict[UUID, Vector]:
+            rows = connection.execute(
+                "SELECT memory_id, vector FROM memory_vector"
+                " WHERE memory_id = ANY(%s) AND model_id = (SELECT model_id FROM store)",
+                [list(ids)],
+            ).fetchall()
+            return {id_: np.frombuffer(stored, "<f4") for id_, stored in rows}
 
         return self._database.ask(work)
 
@@ -102,7 +117,7 @@ class Queries:
 
         def work(connection: Connection) -> list[Memory]:
             rows = connection.execute(
-                f"SELECT {COLUMNS}, model.name FROM memory m{MODEL} WHERE {condition}"  # noqa: S608
+                f"SELECT {COLUMNS} FROM memory m WHERE {condition}"  # noqa: S608
                 " ORDER BY m.id DESC LIMIT %(limit)s",
                 values | {"limit": limit},
             ).fetchall()
@@ -124,9 +139,9 @@ class Queries:
                 "WITH asked AS (SELECT coalesce(nullif(string_agg("  # noqa: S608
                 " quote_literal(lexeme), ' | '), '')::tsquery, ''::tsquery) AS query"
                 " FROM unnest(to_tsvector('english', %(text)s)))"
-                f" SELECT {COLUMNS}, model.name,"
+                f" SELECT {COLUMNS},"
                 " ts_rank_cd(to_tsvector('english', m.content), asked.query)::float8 AS rank"
-                f" FROM asked, memory m{MODEL}"
+                f" FROM asked, memory m"
                 f" WHERE to_tsvector('english', m.content) @@ asked.query AND {condition}"
                 " ORDER BY rank DESC, m.id DESC LIMIT %(limit)s",
                 values | {"text": text, "limit": limit},
@@ -144,10 +159,11 @@ class Queries:
 
         def work(connection: Connection) -> list[str]:
             rows = connection.execute(
+                # A plan is made while the store is small: with EXISTS one that reads all of it.
                 "SELECT word FROM unnest(%(words)s::text[]) WITH ORDINALITY AS w(word, place)"  # noqa: S608
-                " WHERE EXISTS (SELECT FROM memory m"
+                " CROSS JOIN LATERAL (SELECT FROM memory m"
                 "  WHERE lower(split_part(m.speaker, ' ', 1)) = w.word AND m.speaker IS NOT NULL"
-                f"   AND {condition}) ORDER BY place",
+                f"   AND {condition} LIMIT 1) one ORDER BY place",
                 values | {"words": list(words)},
             ).fetchall()
             return [row[0] for row in rows]
@@ -201,6 +217,15 @@ class Queries:
             return {
                 kind: dict(zip(names, found.get(kind, (0, 0, 0, 0)), strict=True)) for kind in Kind
             }
+
+        return self._database.ask(work)
+
+    def bytes_on_disk(self) -> int:
+        """The size of the database, with whatever else is kept in it."""
+
+        def work(connection: Connection) -> int:
+            row: Any = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+            return int(row[0])
 
         return self._database.ask(work)
 

@@ -13,20 +13,15 @@ from sophia_cli.memory.model import Kind, Memory, Vector, Where
 COLUMNS = (
     "m.id, m.kind, m.content, m.user_id, m.agent_id, m.session_id, m.turn, m.speaker, m.said_at,"
     " m.tags, m.valid_from, m.valid_to, m.created_at, m.updated_at, m.expires_at, m.forgotten_at,"
-    " m.version"
+    " m.version, CASE WHEN EXISTS (SELECT FROM memory_vector v WHERE v.memory_id = m.id"
+    " AND v.model_id = (SELECT model_id FROM store))"
+    " THEN (SELECT e.name FROM embedding_model e JOIN store s ON s.model_id = e.id) END"
 )
-"""The columns of `memory m` that make a `Memory`, followed by the model's name."""
-
-MODEL = (
-    " LEFT JOIN LATERAL (SELECT e.name FROM memory_vector v JOIN embedding_model e"
-    " ON e.id = v.model_id JOIN store s ON s.model_id = v.model_id WHERE v.memory_id = m.id) model"
-    " ON true"
-)
-"""Joins the name of the model in whose vector the memory is indexed."""
+"""The columns of `memory m` that make a `Memory`, the last the model that it is indexed by."""
 
 
 def memory_of(row: Sequence[Any]) -> Memory:
-    """A row of `COLUMNS` and the model's name as a `Memory`."""
+    """A row of `COLUMNS` as a `Memory`."""
     (id_, kind, content, user, agent, session, turn, speaker, said_at, tags, *rest) = row
     valid_from, valid_to, created_at, updated_at, expires_at, forgotten_at, version, model = rest
     return Memory(

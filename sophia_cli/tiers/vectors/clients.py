@@ -34,6 +34,9 @@ class _Clients:
 class Servers:
     """The peers as Qdrant clients; the arguments are those of `ServerVectors`.
 
+    Args:
+        look: a cheap read, to see whether peers that were silent answer again.
+
     Raises:
         ConfigurationError: (constructor) an address that is none.
     """
@@ -46,11 +49,13 @@ class Servers:
         write_timeout: float,
         read_timeout: float,
         cool_down: float,
+        look: Callable[[QdrantClient], object],
     ) -> None:
         self._api_key = api_key
         self._grpc = grpc
         self._read_timeout = read_timeout
         self._write_timeout = write_timeout
+        self._look = look
         self._attempt = max(1, int(write_timeout * _SHARE))
         for url in urls:
             _host_and_port(url)
@@ -70,6 +75,8 @@ class Servers:
         Raises:
             TierDown: not acknowledged in time, or a peer refused the request itself.
         """
+        if self.peers.suspect:
+            self.read(self._look)
         return self.peers.write(
             lambda clients: action(clients.writing), self._write_timeout, self._attempt
         )

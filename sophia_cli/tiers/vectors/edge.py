@@ -21,14 +21,16 @@ from uuid import UUID
 import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, SophiaError, TierDown
-from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Memory, Vector, Where
 from sophia_cli.tiers.vectors import lock, sparse
 from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.schema import (
     LAYOUT,
+    MEMORY,
     SPARSE,
     check_entries,
     check_vector,
+    memory_of,
     payload,
 )
 from sophia_cli.tiers.vectors.search import candidates_request, condition, nearest_request
@@ -36,6 +38,7 @@ from sophia_cli.tiers.vectors.shard import (
     check_space,
     drop_shard,
     engine_errors,
+    forget_payload,
     forget_unread,
     open_shard,
     point,
@@ -135,6 +138,17 @@ class EdgeVectors:
             found.update(cast(UUID, record.id) for record in records)
         return found
 
+    def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
+        """The memories as they were indexed."""
+        found: dict[UUID, Memory] = {}
+        for start in range(0, len(ids), _PAGE):
+            with self._reading(kind) as shard:
+                records = shard.retrieve([*ids[start : start + _PAGE]], [MEMORY], False)
+            for record in records:
+                if (memory := memory_of(record.payload)) is not None:
+                    found[memory.id] = memory
+        return found
+
     def ids(self, kind: Kind) -> Iterator[UUID]:
         """All ids of a collection, page by page; writers may come between the pages."""
         following = None
@@ -153,6 +167,10 @@ class EdgeVectors:
         """How many points a collection holds."""
         with self._reading(kind) as shard:
             return int(shard.count(engine.CountRequest(exact=True)))
+
+    def bytes_on_disk(self) -> int:
+        """What the directory takes on the disk."""
+        return bytes_on_disk(self._directory)
 
     def reset(self, kind: Kind, dimension: int) -> None:
         """Drops the collection, whatever its state or dimension, and creates it empty."""
@@ -176,6 +194,7 @@ class EdgeVectors:
                 with engine_errors(str(path)):
                     shard.flush()
                     forget_unread(path, shard.info().points_count)
+                    forget_payload(path)
 
     def close(self) -> None:
         """Flushes, closes the shards and lets go of the directory; a second call does nothing."""
@@ -256,6 +275,16 @@ class EdgeVectors:
         if not table.full:
             for entry in entries:
                 table.put(entry.id, payload(entry))
+
+
+def bytes_on_disk(directory: Path) -> int:
+    """The blocks that the files under a directory take; files may come and go meanwhile."""
+    blocks = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with suppress(FileNotFoundError):
+                blocks += Path(folder, name).lstat().st_blocks
+    return blocks * 512  # whatever the file system's own block
 
 
 def is_current(directory: Path) -> bool:

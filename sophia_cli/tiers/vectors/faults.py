@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc  # type: ignore[import-untyped]
@@ -26,6 +28,23 @@ _LONGEST = 200
 _FOREIGN = "an answer that is none of Qdrant's"
 
 
+class Foreign(Exception):
+    """An answer that cannot be read: whoever gave it is no Qdrant, or not well."""
+
+
+@contextmanager
+def believing() -> Iterator[None]:
+    """Reads an answer; what does not hold together is the peer's fault, not ours.
+
+    Raises:
+        Foreign: a field is missing, of another type, or a number that is none.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        raise Foreign(_FOREIGN) from error
+
+
 class Unfinished(Exception):
     """A write was taken but not carried out in time: `acknowledged` or `wait_timeout`."""
 
@@ -37,11 +56,13 @@ class Fault:
     Attributes:
         of_peer: whether the next peer is worth asking; what was asked may have been done.
         status: the HTTP status, or the one closest to gRPC's; None without an answer.
+        silent: whether it was waited for in vain.
     """
 
     reason: str
     of_peer: bool
     status: int | None = None
+    silent: bool = False
 
 
 def fault_of(error: Exception) -> Fault | None:
@@ -51,7 +72,8 @@ def fault_of(error: Exception) -> Fault | None:
         reason = f"{status} {_message(error.content) or error.reason_phrase}"
         return Fault(_line(reason), status >= 500 or status in _BUSY, status)
     if isinstance(error, ResponseHandlingException):
-        return Fault(_transport(error.source), of_peer=True)
+        silent = isinstance(error.source, httpx.TimeoutException)
+        return Fault(_transport(error.source), of_peer=True, silent=silent)
     if isinstance(error, ResourceExhaustedResponse):
         return Fault("429 it is overloaded", of_peer=True, status=429)
     if isinstance(error, grpc.RpcError):
@@ -59,8 +81,9 @@ def fault_of(error: Exception) -> Fault | None:
         details = error.details() if isinstance(error, grpc.Call) else None
         status_like = _OF_THE_REQUEST.get(code)
         reason = _line(f"{code.name.lower()} {details or ''}")
-        return Fault(reason, of_peer=status_like is None, status=status_like)
-    if isinstance(error, Unfinished):
+        silent = code is grpc.StatusCode.DEADLINE_EXCEEDED
+        return Fault(reason, of_peer=status_like is None, status=status_like, silent=silent)
+    if isinstance(error, Unfinished | Foreign):
         return Fault(_line(str(error)), of_peer=True)
     # The client asserts that an answer has a result, and lets through what it cannot read.
     if isinstance(error, AssertionError | json.JSONDecodeError | ValidationError):

@@ -1,7 +1,8 @@
 """Several addresses of one service: a call goes to the next one when one cannot serve.
 
 The peer that answered last is asked first; one that failed is left alone for a while, and asked
-all the same when nobody else is left. A peer being drained is asked no more.
+all the same when nobody else is left. A peer being drained is asked no more. When all have been
+asked in vain and one of them did not answer at all, calls fail at once for a moment.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from sophia_cli.errors import ConfigurationError, TierDown
+from sophia_cli.tiers.breaker import Breaker
 from sophia_cli.tiers.vectors.faults import Fault, fault_of
 
 T = TypeVar("T")
@@ -50,20 +52,34 @@ class Peers(Generic[C]):
         self._good = self._urls[0]
         self._rested: dict[str, float] = {}
         self._drained: set[str] = set()
+        self._breaker = Breaker(lambda reasons: TierDown("vectors", reasons, _HINT))
+        self._suspect = False
+
+    @property
+    def suspect(self) -> bool:
+        """Whether none could serve the last call: a write, which may take long, first reads."""
+        return self._suspect
 
     def read(self, action: Callable[[C], T]) -> T:
         """Asks one peer after the other, each once.
 
         Raises:
-            TierDown: none could serve, or one refused the request itself.
+            TierDown: none could serve now or a moment ago, or one refused the request itself.
         """
-        failed: dict[str, str] = {}
+        self._breaker.enter()
+        faults: dict[str, Fault] = {}
         for url in self._order():
             fault, result = self._try(url, action)
             if fault is None:
+                self._suspect = False
+                self._breaker.passed()
                 return result[0]
-            failed[url] = fault.reason
-        raise _down(failed)
+            faults[url] = fault
+        self._suspect = True
+        if any(fault.silent for fault in faults.values()):
+            raise self._breaker.failed(_reasons(faults))
+        self._breaker.passed()
+        raise _down(faults)
 
     def write(self, action: Callable[[C], T], budget: float, attempt: float) -> T:
         """Repeats an action, on one peer after the other, until one acknowledges it.
@@ -81,17 +97,18 @@ class Peers(Generic[C]):
         """
         latest = time.monotonic() + budget - attempt
         pause = _FIRST_PAUSE
-        failed: dict[str, str] = {}
+        faults: dict[str, Fault] = {}
         while True:
             for url in self._order():
-                if failed and time.monotonic() > latest:
-                    raise _down(failed)
+                if faults and time.monotonic() > latest:
+                    raise self._given_up(faults)
                 fault, result = self._try(url, action)
                 if fault is None:
+                    self._suspect = False
                     return result[0]
-                failed[url] = fault.reason
-            if not failed or time.monotonic() + pause > latest:
-                raise _down(failed)
+                faults[url] = fault
+            if not faults or time.monotonic() + pause > latest:
+                raise self._given_up(faults)
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -113,6 +130,10 @@ class Peers(Generic[C]):
             self._connections.clear()
         for connection in connections:
             connection.close()
+
+    def _given_up(self, faults: dict[str, Fault]) -> TierDown:
+        self._suspect = True
+        return _down(faults)
 
     def _order(self) -> list[str]:
         """The peers to ask: the last good one, the others, then those that failed lately."""
@@ -168,6 +189,10 @@ def _refused(url: str, fault: Fault) -> RequestRefused:
     return RequestRefused(f"{url}: {fault.reason}", hint, fault.status)
 
 
-def _down(failed: dict[str, str]) -> TierDown:
-    reasons = "; ".join(f"{url}: {reason}" for url, reason in failed.items())
-    return TierDown("vectors", reasons or "every peer is being drained", _HINT)
+def _down(faults: dict[str, Fault]) -> TierDown:
+    return TierDown("vectors", _reasons(faults), _HINT)
+
+
+def _reasons(faults: dict[str, Fault]) -> str:
+    reasons = "; ".join(f"{url}: {fault.reason}" for url, fault in faults.items())
+    return reasons or "every peer is being drained"

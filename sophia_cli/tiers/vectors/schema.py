@@ -6,12 +6,13 @@ ones (BM25 over the same two texts), a payload to filter by, and the indexes of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sophia_cli.memory.model import IndexEntry, Vector, Where
+from sophia_cli.memory.model import IndexEntry, Memory, Vector, Where
+from sophia_cli.memory.wire import memory_from_text, memory_to_text
 
 DENSE: tuple[str, ...] = ("dense", "context")
 """The named dense vectors, compared by cosine."""
@@ -27,7 +28,7 @@ BM25_B = 0.75
 BM25_LANGUAGE = "english"
 """Chooses the stop words and the Snowball stemmer."""
 
-LAYOUT = 4
+LAYOUT = 5
 """Grows with every change of what the engine in process stores: an older one is built anew."""
 
 KEYWORDS: tuple[str, ...] = ("user", "agent", "session", "tags")
@@ -42,6 +43,8 @@ TIME = "at"
 FACT_FIELDS: tuple[str, ...] = ("thread", "turn", "speaker", TIME, "shape")
 """The payload fields that come back with a candidate."""
 
+MEMORY = "memory"
+"""The payload field with all of the memory, as one text: read only while the records are down."""
 
 SCOPE = "scope"
 """The payload field of the engine in process that holds all of `KEYWORDS`, as `field=value`.
@@ -65,6 +68,16 @@ def payload(entry: IndexEntry) -> dict[str, Any]:
         "tags": list(entry.tags) or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def whole(entry: IndexEntry) -> dict[str, str]:
+    """The memory itself, as it is stored beside the rest of the payload."""
+    return {MEMORY: encodable(memory_to_text(entry.memory))}
+
+
+def memory_of(payload: Mapping[str, Any] | None) -> Memory | None:
+    """The memory that a payload holds; None where it holds none that can be read."""
+    return memory_from_text((payload or {}).get(MEMORY))
 
 
 def _thread(entry: IndexEntry) -> str | None:

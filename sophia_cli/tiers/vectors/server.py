@@ -6,6 +6,7 @@ Importing this takes over a second (the client does): import it where it is used
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,15 +14,16 @@ from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
+import numpy as np
 from qdrant_client import QdrantClient, models
 
-from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Vector, Where
+from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Memory, Vector, Where
 from sophia_cli.tiers.vectors.clients import Servers
 from sophia_cli.tiers.vectors.collection import Layout, drop, prepare
 from sophia_cli.tiers.vectors.facts import FactsTable
-from sophia_cli.tiers.vectors.faults import Unfinished
+from sophia_cli.tiers.vectors.faults import Unfinished, believing
 from sophia_cli.tiers.vectors.peers import RequestRefused
-from sophia_cli.tiers.vectors.schema import check_entries, check_vector
+from sophia_cli.tiers.vectors.schema import MEMORY, check_entries, check_vector, memory_of
 from sophia_cli.tiers.vectors.union import united
 from sophia_cli.tiers.vectors.wire import condition, point, query, request
 
@@ -74,7 +76,15 @@ class ServerVectors:
         write_consistency_factor: int = 1,
         cool_down: float = 15.0,
     ) -> None:
-        self._servers = Servers(urls, api_key, grpc, write_timeout, read_timeout, cool_down)
+        self._servers = Servers(
+            urls,
+            api_key,
+            grpc,
+            write_timeout,
+            read_timeout,
+            cool_down,
+            lambda client: client.collection_exists(f"{prefix}_{Kind.CODING}"),
+        )
         self._dimension = dimension
         factors = (shards, replication_factor, write_consistency_factor)
         self._layouts = {kind: Layout(f"{prefix}_{kind}", dimension, *factors) for kind in Kind}
@@ -104,15 +114,12 @@ class ServerVectors:
         requests = [
             request(signal, query(signal, dense, text), wanted, limit, True) for signal in SIGNALS
         ]
-        answers = self._read(kind, lambda client, name: client.query_batch_points(name, requests))
-        brought = [answer.points for answer in answers]
-        found, scores = united(brought, limit)
-        ids = [UUID(id_) for id_ in found]
-        stored = {hit.id: hit.payload for hits in brought for hit in hits}
-        facts = FactsTable()
-        for id_, name in zip(ids, found, strict=True):
-            facts.put(id_, stored[name])
-        return Candidates(ids, scores, facts.of(ids), facts.speakers, self._size(kind))
+
+        def candidates(client: QdrantClient, name: str) -> Candidates:
+            brought = [answer.points for answer in client.query_batch_points(name, requests)]
+            return _candidates(brought, limit)
+
+        return replace(self._read(kind, candidates), population=self._size(kind))
 
     def nearest(
         self, kind: Kind, dense: Vector, where: Where, limit: int
@@ -120,8 +127,12 @@ class ServerVectors:
         """The best `limit` by cosine of `dense` alone, best first."""
         check_vector(dense, self._dimension, "query vector")
         asked = request("dense", dense.tolist(), condition(where), limit)
-        [answer] = self._read(kind, lambda client, name: client.query_batch_points(name, [asked]))
-        return [(UUID(str(hit.id)), hit.score) for hit in answer.points]
+
+        def nearest(client: QdrantClient, name: str) -> list[tuple[UUID, float]]:
+            [answer] = client.query_batch_points(name, [asked])
+            return [(UUID(str(hit.id)), _finite(hit.score)) for hit in answer.points]
+
+        return self._read(kind, nearest)
 
     def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
         """Which of `ids` are in the store, as one peer's replica has it.
@@ -130,7 +141,16 @@ class ServerVectors:
         """
         found: set[UUID] = set()
         for start in range(0, len(ids), _PAGE):
-            found |= self._present(kind, ids[start : start + _PAGE])
+            found.update(self._payloads(kind, ids[start : start + _PAGE], False))
+        return found
+
+    def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
+        """The memories as they were indexed."""
+        found: dict[UUID, Memory] = {}
+        for start in range(0, len(ids), _PAGE):
+            for payload in self._payloads(kind, ids[start : start + _PAGE], [MEMORY]).values():
+                if (memory := memory_of(payload)) is not None:
+                    found[memory.id] = memory
         return found
 
     def ids(self, kind: Kind) -> Iterator[UUID]:
@@ -145,6 +165,9 @@ class ServerVectors:
     def count(self, kind: Kind) -> int:
         """How many points a collection holds."""
         return self._read(kind, lambda client, name: client.count(name, exact=True)).count
+
+    def bytes_on_disk(self) -> None:
+        """None: the servers do not tell."""
 
     def reset(self, kind: Kind, dimension: int) -> None:
         """Drops the collection, whatever its dimension, and creates it empty."""
@@ -183,7 +206,12 @@ class ServerVectors:
 
     def _read(self, kind: Kind, action: Callable[[QdrantClient, str], T]) -> T:
         name = self._prepared(kind)
-        return self._looking_again(kind, lambda: self._servers.read(lambda c: action(c, name)))
+
+        def believed(client: QdrantClient) -> T:
+            with believing():
+                return action(client, name)
+
+        return self._looking_again(kind, lambda: self._servers.read(believed))
 
     def _write(
         self, kind: Kind, action: Callable[[QdrantClient, str], models.UpdateResult]
@@ -191,7 +219,8 @@ class ServerVectors:
         name = self._prepared(kind)
 
         def until_completed(client: QdrantClient) -> None:
-            result = action(client, name)
+            with believing():
+                result = action(client, name)
             if result.status != models.UpdateStatus.COMPLETED:
                 raise Unfinished(f"the write is {result.status}, not completed")
 
@@ -212,26 +241,29 @@ class ServerVectors:
     def _upsert_points(self, kind: Kind, points: list[models.PointStruct]) -> None:
         self._write(kind, lambda client, name: client.upsert(name, points, wait=True))
 
-    def _present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
+    def _payloads(
+        self, kind: Kind, ids: Sequence[UUID], fields: list[str] | bool
+    ) -> dict[UUID, models.Payload | None]:
         wanted = [str(id_) for id_ in ids]
-        records = self._read(
-            kind,
-            lambda client, name: client.retrieve(
-                name, wanted, with_payload=False, with_vectors=False
-            ),
-        )
-        return {UUID(str(record.id)) for record in records}
+
+        def payloads(client: QdrantClient, name: str) -> dict[UUID, models.Payload | None]:
+            records = client.retrieve(name, wanted, with_payload=fields, with_vectors=False)
+            return {UUID(str(record.id)): record.payload for record in records}
+
+        return self._read(kind, payloads)
 
     def _page(
         self, kind: Kind, offset: models.ExtendedPointId | None
     ) -> tuple[list[UUID], models.ExtendedPointId | None]:
-        records, following = self._read(
-            kind,
-            lambda client, name: client.scroll(
+        def page(
+            client: QdrantClient, name: str
+        ) -> tuple[list[UUID], models.ExtendedPointId | None]:
+            records, following = client.scroll(
                 name, limit=_PAGE, offset=offset, with_payload=False, with_vectors=False
-            ),
-        )
-        return [UUID(str(record.id)) for record in records], following
+            )
+            return [UUID(str(record.id)) for record in records], following
+
+        return self._read(kind, page)
 
     def _size(self, kind: Kind) -> int:
         size, until = self._sizes.get(kind, (0, 0.0))
@@ -240,3 +272,29 @@ class ServerVectors:
             size = answer.count
             self._sizes[kind] = (size, time.monotonic() + _SIZE_LIFETIME)
         return size
+
+
+def _candidates(brought: Sequence[Sequence[models.ScoredPoint]], limit: int) -> Candidates:
+    """What the searches brought, their facts with them; the population is not known here.
+
+    Raises:
+        ValueError, TypeError, LookupError: it does not hold together.
+    """
+    if len(brought) != len(SIGNALS):
+        raise ValueError("it answered to another number of searches")
+    with np.errstate(over="ignore"):  # what overflows is found to be infinite below
+        found, scores = united(brought, limit)
+    if not np.isfinite(scores).all():
+        raise ValueError("a score is not finite")
+    ids = [UUID(id_) for id_ in found]
+    stored = {hit.id: hit.payload for hits in brought for hit in hits}
+    facts = FactsTable()
+    for id_, name in zip(ids, found, strict=True):
+        facts.put(id_, stored[name])
+    return Candidates(ids, scores, facts.of(ids), facts.speakers, 0)
+
+
+def _finite(score: float) -> float:
+    if not math.isfinite(score):
+        raise ValueError("a score is not finite")
+    return score

@@ -17,7 +17,7 @@ from typing import Any
 import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, Refused, TierDown
-from sophia_cli.heap import page_out
+from sophia_cli.heap import let_go, page_out
 from sophia_cli.memory.model import IndexEntry
 from sophia_cli.tiers.vectors import search, sparse
 from sophia_cli.tiers.vectors.schema import (
@@ -28,6 +28,7 @@ from sophia_cli.tiers.vectors.schema import (
     TIME,
     payload,
     scope,
+    whole,
 )
 
 REBUILD = "`sophia reindex --from-scratch` rebuilds it from the records"
@@ -117,6 +118,15 @@ def forget_unread(path: Path, population: int) -> None:
             page_out(vectors)
 
 
+def forget_payload(path: Path) -> None:
+    """Takes the payload out of this process's memory: half a kilobyte a memory, and its text.
+
+    Its facts are kept in a table; the rest is read while the records are down.
+    """
+    for payloads in path.glob("segments/*/payload_storage"):
+        let_go(payloads)
+
+
 def _create(path: Path, dimension: int) -> engine.EdgeShard:
     coming = path.with_name(path.name + ".new")
     # Cold: mapped, and read in as it is used. Otherwise each store is 32 MB at once.
@@ -178,4 +188,4 @@ def point(entry: IndexEntry) -> engine.Point:
 
 def _payload(entry: IndexEntry) -> dict[str, Any]:
     kept = {name: value for name, value in payload(entry).items() if name in FACT_FIELDS}
-    return kept | {SCOPE: scope(entry)}
+    return kept | {SCOPE: scope(entry)} | whole(entry)

@@ -23,6 +23,7 @@ from sophia_cli.tiers.vectors.schema import (
     matches,
     payload,
     span,
+    whole,
 )
 
 
@@ -53,7 +54,7 @@ def point(entry: IndexEntry) -> models.PointStruct:
             "bm25": document(entry.text),
             "bm25_context": models.SparseVector(indices=context.indices, values=context.values),
         },
-        payload=payload(entry),
+        payload=payload(entry) | whole(entry),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.memory.model import IndexEntry, Kind, Vector
+from sophia_cli.memory.model import IndexEntry, Kind, Memory, Vector
 from sophia_cli.memory.shape import Shape
 
 DIMENSION = 16
@@ -43,8 +44,19 @@ def entry(number: int, text: str = "", kind: Kind = Kind.CODING, **changes: Any)
         "at": 1_700_000_000.0 + number,
         "tags": (),
         "shape": Shape(0, 2, 0, 1, 0, 0),
+        "memory": memory(number, text or f"entry {number}", kind),
     }
     return IndexEntry(**(fields | changes))
+
+
+def memory(number: int, content: str, kind: Kind = Kind.CODING, **changes: Any) -> Memory:
+    """The memory of an entry."""
+    stored = datetime(2026, 11, 1, 12, 0, number % 60, 250, tzinfo=UTC)
+    none = ("user", "agent", "session", "turn", "speaker", "said_at", "valid_to", "expires_at")
+    fields: dict[str, Any] = dict.fromkeys((*none, "forgotten_at"))
+    fields |= dict.fromkeys(("valid_from", "created_at", "updated_at"), stored)
+    fields |= {"id": numbered(number), "kind": kind, "content": content, "tags": {"a": "b"}}
+    return Memory(**(fields | {"model": "m", "version": 1} | changes))
 
 
 def matrix(entries: Sequence[IndexEntry], name: str = "dense") -> NDArray[np.float32]:

@@ -26,6 +26,11 @@ class Collection:
     config: Json
     shard: engine.EdgeShard
     schema: dict[str, Json] = field(default_factory=dict)
+    note: Path | None = None
+
+    def save(self) -> None:
+        if self.note is not None:
+            self.note.write_text(json.dumps({"config": self.config, "schema": self.schema}))
 
 
 @dataclass
@@ -38,6 +43,15 @@ class Cluster:
     lock: threading.RLock = field(default_factory=threading.RLock)
     made: int = 0
 
+    def load(self) -> None:
+        """Opens what a stand-in that was killed left in the directory."""
+        for note in sorted(self.directory.glob("*.json")):
+            number, _, name = note.stem.partition("-")
+            self.made = max(self.made, int(number))
+            kept = json.loads(note.read_text())
+            shard = engine.EdgeShard.load(str(note.with_suffix("")))
+            self.collections[name] = Collection(kept["config"], shard, kept["schema"], note)
+
 
 class Missing(Exception):
     """A collection that is not there."""
@@ -46,7 +60,7 @@ class Missing(Exception):
 class Peer:
     """One address. `behave` sees every request first: it may return (status, body) or block."""
 
-    def __init__(self, cluster: Cluster, api_key: str | None = None) -> None:
+    def __init__(self, cluster: Cluster, api_key: str | None = None, port: int = 0) -> None:
         self.cluster = cluster
         self.api_key = api_key
         self.requests: list[tuple[str, str, Json]] = []
@@ -80,7 +94,7 @@ class Peer:
             def handle_error(self, *_: object) -> None:
                 """A client that went away is what some tests are about."""
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -140,6 +154,8 @@ class Peer:
             gone = collections.pop(name, None)
             if gone:
                 gone.shard.close()
+                if gone.note is not None:
+                    gone.note.unlink()
             return gone is not None
         if name not in collections:
             raise Missing(name)
@@ -163,8 +179,8 @@ class Peer:
                 lists = collection.shard.query_batch(engine.QueryBatchRequest(requests))
                 return [{"points": [_hit(hit) for hit in hits]} for hits in lists]
             case ("POST", "/points"):
-                records = collection.shard.retrieve(body["ids"], False, False)
-                return [{"id": str(record.id)} for record in records]
+                records = collection.shard.retrieve(body["ids"], body["with_payload"], False)
+                return [{"id": str(each.id), "payload": each.payload} for each in records]
             case ("POST", "/points/scroll"):
                 page, following = collection.shard.scroll(
                     engine.ScrollRequest(
@@ -203,7 +219,9 @@ class Peer:
             },
         )
         shard = engine.EdgeShard.create(str(path), config)
-        self.cluster.collections[name] = Collection(body, shard)
+        made = Collection(body, shard, note=path.with_suffix(".json"))
+        made.save()
+        self.cluster.collections[name] = made
         return True
 
     def _index(self, collection: Collection, body: Json) -> Json:
@@ -215,6 +233,7 @@ class Peer:
             )
         )
         collection.schema[body["field_name"]] = {"data_type": kind, "params": schema, "points": 0}
+        collection.save()
         return {"operation_id": 1, "status": "completed"}
 
     def _info(self, collection: Collection) -> Json:

@@ -12,7 +12,7 @@ from sophia_cli.memory.model import FACTS, SIGNALS, Candidates, Kind, Where
 from sophia_cli.memory.ports import Vectors
 from sophia_cli.memory.shape import Shape
 
-from .entries import DIMENSION, entry, matrix, numbered, unit
+from .entries import DIMENSION, entry, matrix, memory, numbered, unit
 
 ANY = Where()
 CODING = Kind.CODING
@@ -319,3 +319,25 @@ def test_a_vector_that_cannot_be_compared_is_never_written(
     with pytest.raises(ValueError, match=r"not finite|shape"):
         vectors.nearest(CODING, vector, ANY, 5)
     assert vectors.count(CODING) == 0
+
+
+def test_memories_come_back_as_they_were_indexed(vectors: Vectors) -> None:
+    whole = memory(
+        1,
+        'Größe: "zählt" 🧠\n\x00…',
+        user="ana",
+        session="s",
+        turn=3,
+        speaker="Ana",
+        tags={"k": "v"},
+        expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+    )
+    vectors.upsert(CODING, [entry(1, memory=whole), entry(2)])
+    found = vectors.memories(CODING, [numbered(1), numbered(2), numbered(3)])
+    assert found == {numbered(1): whole, numbered(2): memory(2, "entry 2")}
+    assert vectors.memories(CODING, []) == {}
+    changed = memory(1, "changed", version=2)
+    vectors.upsert(CODING, [entry(1, memory=changed)])
+    assert vectors.memories(CODING, [numbered(1)]) == {numbered(1): changed}
+    vectors.delete(CODING, [numbered(1)])
+    assert vectors.memories(CODING, [numbered(1)]) == {}

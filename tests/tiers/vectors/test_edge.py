@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -45,6 +46,19 @@ def test_every_written_point_survives_a_kill(tmp_path: Path) -> None:
         assert numbered(999) in found.ids
     finally:
         vectors.close()
+
+
+def test_its_size_is_what_the_directory_takes_on_the_disk(tmp_path: Path) -> None:
+    directory = tmp_path / "vectors"
+    vectors = EdgeVectors(directory, DIMENSION)
+    assert vectors.bytes_on_disk() == 0
+    vectors.upsert(CODING, [entry(number) for number in range(1000)])
+    vectors.flush()
+    told = subprocess.run(["du", "-s", "-B1", directory], capture_output=True, check=True)
+    folders = sum(4096 for path in (directory, *directory.rglob("*/")) if path.is_dir())
+    assert abs(vectors.bytes_on_disk() - int(told.stdout.split()[0])) <= 2 * folders
+    assert vectors.bytes_on_disk() > 1000 * DIMENSION * 4
+    vectors.close()
 
 
 def test_a_second_process_is_told_who_holds_the_directory(tmp_path: Path) -> None:

@@ -258,3 +258,94 @@ def test_something_that_is_no_qdrant_is_told_apart(
     alone = start(pair[0])
     with pytest.raises(TierDown, match="none of Qdrant's"):
         alone.count(CODING)
+
+
+def test_with_every_peer_frozen_one_read_waits_and_the_next_fail_at_once(
+    start: Start, pair: tuple[Peer, Peer]
+) -> None:
+    vectors = start(*pair)
+    vectors.upsert(CODING, [entry(1)])
+    for peer in pair:
+        peer.freeze()
+    _down_in(lambda: vectors.count(CODING), 2.0, 4.0)
+    for _ in range(10):
+        _down_in(lambda: vectors.nearest(CODING, unit(1), Where(), 1), 0.0, 0.2)
+        _down_in(lambda: vectors.upsert(CODING, [entry(2)]), 0.0, 0.2)
+    for peer in pair:
+        peer.recover()
+    time.sleep(1.1)
+    vectors.upsert(CODING, [entry(2)])
+    assert vectors.count(CODING) == 2
+
+
+def test_after_a_write_in_vain_the_next_one_first_looks(
+    start: Start, pair: tuple[Peer, Peer]
+) -> None:
+    vectors = start(*pair, write_timeout=3.0)
+    vectors.count(CODING)
+    for peer in pair:
+        peer.freeze()
+    _down_in(lambda: vectors.upsert(CODING, [entry(1)]), 1.0, 6.0)
+    written = len(_writes(pair[0])) + len(_writes(pair[1]))
+    _down_in(lambda: vectors.upsert(CODING, [entry(1)]), 1.0, 4.0)
+    assert len(_writes(pair[0])) + len(_writes(pair[1])) == written
+    for peer in pair:
+        peer.recover()
+
+
+def test_one_frozen_peer_delays_reads_by_one_time_out_of_two_seconds_in_all(
+    start: Start, pair: tuple[Peer, Peer]
+) -> None:
+    frozen, _ = pair
+    vectors = start(*pair, read_timeout=2.0)
+    vectors.upsert(CODING, [entry(1)])
+    frozen.freeze()
+    began = time.monotonic()
+    assert vectors.count(CODING) == 1
+    assert 2.0 <= time.monotonic() - began < 3.5
+    began = time.monotonic()
+    for _ in range(20):
+        assert vectors.nearest(CODING, unit(1), Where(), 1)
+    assert time.monotonic() - began < 1.5
+
+
+def _down_in(call: Callable[[], object], least: float, most: float) -> None:
+    began = time.monotonic()
+    with pytest.raises(TierDown):
+        call()
+    assert least <= time.monotonic() - began < most
+
+
+STRANGE: list[Any] = [
+    {"result": [{"points": []}] * 3},
+    {"result": [{"points": [{"id": 7, "version": 0, "score": 0.5, "payload": {}}]}] * 4},
+    {"result": [{"points": [{"id": "x", "version": 0, "score": 0.5, "payload": {}}]}] * 4},
+    {"result": [{"points": [{"id": str(numbered(1)), "version": 0, "score": "high"}]}] * 4},
+    b'{"result": [{"points": [{"id": "%s", "version": 0, "score": NaN}]}, {"points": []},'
+    b'{"points": []}, {"points": []}]}' % str(numbered(1)).encode(),
+    b'{"result": [{"points": [{"id": "%s", "version": 0, "score": 1e300}]}, {"points": []},'
+    b'{"points": []}, {"points": []}]}' % str(numbered(1)).encode(),
+    *(
+        {
+            "result": [
+                {"points": [{"id": str(numbered(1)), "version": 0, "score": 1, "payload": facts}]}
+            ]
+            * 4
+        }
+        for facts in ({"turn": "x"}, {"shape": [1]}, {"speaker": []}, {"thread": {}}, {"at": "y"})
+    ),
+]
+
+
+@pytest.mark.parametrize("answer", STRANGE, ids=range(len(STRANGE)))
+def test_candidates_that_do_not_hold_together_are_not_believed(
+    start: Start, pair: tuple[Peer, Peer], answer: Any
+) -> None:
+    lying, good = pair
+    vectors = start(lying, good)
+    vectors.upsert(CODING, [entry(1, "word")])
+    lying.behave = lambda method, path: (200, answer) if path.endswith("/batch") else None
+    assert vectors.candidates(CODING, unit(1), "word", Where(), 5).ids == [numbered(1)]
+    good.behave = lying.behave
+    with pytest.raises(TierDown, match="none of Qdrant's"):
+        vectors.candidates(CODING, unit(1), "word", Where(), 5)
