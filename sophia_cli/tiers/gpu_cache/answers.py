@@ -119,12 +119,10 @@ class Answers:
             asked = self._asked.get((scope, epoch))
             return None if asked is None else asked.questions()
 
-    def learn(self, scope: Hashable, epoch: Hashable, questions: Questions) -> None:
+    def learn(self, questions: Questions) -> None:
         """Notes where the rows of `questions` lie now, for the next who asks for them."""
         with self._lock:
-            asked = self._asked.get((scope, epoch))
-            if asked is not None:
-                asked.learn(questions)
+            questions.of.learn(questions)
 
     def drop(self, key: Hashable) -> bool:
         """Erases one answer."""

@@ -19,11 +19,13 @@ class Questions:
     Attributes:
         answers: the keys of their answers.
         rows: the keys of their vectors' rows, and where these lay.
-        removals: how many questions had left their list by then.
+        of: the list they are from.
+        removals: how many questions had left it by then.
     """
 
     answers: list[Hashable]
     rows: Located
+    of: Asked
     removals: int
 
 
@@ -71,9 +73,12 @@ class Asked:
         rows = Located(self._rows.copy(), np.full(count, NONE), np.full(count, NONE))
         rows.slots[:known] = self._located.slots
         rows.tickets[:known] = self._located.tickets
-        return Questions(self._answers.copy(), rows, self._removals)
+        return Questions(self._answers.copy(), rows, self, self._removals)
 
-    def learn(self, of: Questions) -> None:
-        """Notes where the rows lie, unless questions left meanwhile. `of` is its own from now."""
-        if of.removals == self._removals:
-            self._located = Located((), of.rows.slots, of.rows.tickets)
+    def learn(self, known: Questions) -> None:
+        """Notes where the rows of its questions lie, unless some left it meanwhile.
+
+        `known` is its own from now on.
+        """
+        if known.removals == self._removals:
+            self._located = Located((), known.rows.slots, known.rows.tickets)

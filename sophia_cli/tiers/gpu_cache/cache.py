@@ -139,7 +139,7 @@ class GpuCache:
         if questions is None or not length:
             return None
         cosines = self.rows.products(vector / length, questions.rows)
-        self.answers.learn(scope, epoch, questions)
+        self.answers.learn(questions)
         # NaN, for a vector that has left, is near to nothing; nor is what no cosine can be.
         near = np.flatnonzero((cosines >= threshold) & (cosines < _NO_COSINE))
         for place in near[np.argsort(-cosines[near])].tolist():

@@ -99,8 +99,10 @@ class Table:
             return None
         with contextlib.suppress(Exception):  # it is tried again below, where failing counts
             result = work(slab, planned)
-            if self._generation == generation:
-                return result
+            # With the lock: who claims slots gives them to other keys before it counts.
+            with self.lock:
+                if self._generation == generation:
+                    return result
         with self._writing:
             while self.slab is not None:
                 with self.lock:

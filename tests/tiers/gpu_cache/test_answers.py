@@ -3,8 +3,10 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 
 from sophia_cli.tiers.gpu_cache.answers import ENTRY_BYTES, Answers
+from sophia_cli.tiers.gpu_cache.key_slots import NONE
 
 
 def test_an_answer_is_served_at_its_epoch_and_at_no_other() -> None:
@@ -75,6 +77,42 @@ def test_questions_are_listed_by_scope_and_epoch() -> None:
     assert answers.asked("s", 1) == [("q2", "question 2")]
     answers.drop("q2")
     assert answers.asked("s", 1) == []
+
+
+@pytest.mark.parametrize("left", [["q1"], ["q1", "q2"]], ids=["one", "all"])
+def test_where_rows_lay_is_not_noted_for_questions_that_came_later(left: list[str]) -> None:
+    answers = Answers(1 << 20)
+    answers.put("q1", "x", 1, epoch=1, scope="s", asked="question 1")
+    answers.put("q2", "x", 1, epoch=1, scope="s", asked="question 2")
+    questions = answers.questions("s", 1)
+    assert questions is not None
+    questions.rows.slots[:], questions.rows.tickets[:] = [10, 20], [1, 2]
+    for key in left:  # meanwhile, in another thread
+        answers.drop(key)
+    answers.put("q3", "x", 1, epoch=1, scope="s", asked="question 3")
+    answers.learn(questions)
+    now = answers.questions("s", 1)
+    assert now is not None
+    assert (now.rows.slots == NONE).all() and (now.rows.tickets == NONE).all()
+
+
+def test_where_rows_lie_is_kept_while_questions_come_and_go() -> None:
+    answers = Answers(1 << 20)
+    for number in range(4):
+        answers.put(f"q{number}", "x", 1, epoch=1, scope="s", asked=number)
+    questions = answers.questions("s", 1)
+    assert questions is not None
+    questions.rows.slots[:], questions.rows.tickets[:] = [0, 10, 20, 30], [1, 2, 3, 4]
+    answers.put("q4", "x", 1, epoch=1, scope="s", asked=4)
+    answers.learn(questions)
+    for key in ("q0", "q1", "q4"):
+        answers.drop(key)
+    now = answers.questions("s", 1)
+    assert now is not None
+    known = {row: 10 * int(str(row)) for row in now.rows.keys}
+    assert set(known) == {2, 3}
+    for row, slot in zip(now.rows.keys, now.rows.slots.tolist(), strict=True):
+        assert slot in (known[row], NONE)
 
 
 def test_what_is_erased_is_gone() -> None:

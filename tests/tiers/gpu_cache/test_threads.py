@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from sophia_cli.tiers.gpu_cache import GpuCache, Settings
+from sophia_cli.tiers.gpu_cache.numpy_slab import NumpyOpener
 from sophia_cli.tiers.gpu_cache.slab import Opener, OutOfDeviceMemory
 
-from .slabs import DIMENSION, Failing, FakeDevice
+from .slabs import DIMENSION, Failing, FakeDevice, vectors
 
 SECONDS = 1.0
 
@@ -85,6 +88,31 @@ def test_threads_never_read_a_torn_or_misplaced_row(slabs: Opener) -> None:
     assert cache.stats().notes == ()
 
 
+def test_threads_find_no_question_in_place_of_another() -> None:
+    """Few answers, so that lists of questions empty and begin anew beside the searches."""
+    cache = GpuCache(Settings(vector_bytes=100 * 4 * DIMENSION, answer_bytes=4_000))
+    cache.open(DIMENSION, NumpyOpener())
+    questions = vectors(200)
+
+    def keep(random: np.random.Generator) -> None:
+        key = int(random.integers(200))
+        cache.rows.put([key], questions[[key]])
+
+    def answer(random: np.random.Generator) -> None:
+        key = int(random.integers(200))
+        cache.answers.put(key, key, 1, epoch=int(random.integers(2)), scope="s", asked=key)
+        cache.answers.drop(int(random.integers(200)))
+
+    def ask(random: np.random.Generator) -> None:
+        vector = questions[random.integers(200)]
+        found = cache.nearest_question(vector, "s", int(random.integers(2)), 0.5)
+        if found is not None:
+            assert found.value == found.key == found.asked
+            assert abs(found.similarity - questions[int(str(found.key))] @ vector) < 1e-5
+
+    assert _run(keep, answer, answer, ask, ask, ask) == []
+
+
 def test_memory_may_give_out_under_threads() -> None:
     """A FAKE device, of whose operations one in a while has no memory."""
     device = FakeDevice()
@@ -151,3 +179,37 @@ def test_a_row_cannot_be_found_while_it_is_written() -> None:
     go_on.set()
     write.join(10)
     assert cache.top_k(ones[np.newaxis], 2) == [[(1, 5 * DIMENSION), (3, 3 * DIMENSION)]]
+
+
+def test_a_search_that_ends_while_slots_change_hands_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = FakeDevice()
+    cache = GpuCache(Settings())
+    cache.open(DIMENSION, device)
+    cache.rows.put([1, 2], np.stack([_row(1), _row(2)]))
+    inside, go_on = threading.Event(), threading.Event()
+    found: list[object] = []
+
+    def slow(name: str) -> None:
+        if name == "best":
+            inside.set()
+            go_on.wait(10)
+
+    device.failing = slow
+    ones = np.ones((1, DIMENSION), np.float32)
+    search = threading.Thread(target=lambda: found.extend(cache.top_k(ones, 5)))
+    search.start()
+    assert inside.wait(10)
+    drop = cache.rows.table.keys.drop
+
+    def dropping(keys: Sequence[Hashable]) -> NDArray[np.intp]:
+        slots = drop(keys)
+        go_on.set()
+        time.sleep(0.2)  # for the search to end
+        return slots
+
+    monkeypatch.setattr(cache.rows.table.keys, "drop", dropping)
+    assert cache.rows.drop([2]) == 1
+    search.join(10)
+    assert found == [[(1, DIMENSION)]]
