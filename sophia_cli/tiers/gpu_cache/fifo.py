@@ -11,7 +11,7 @@ class Fifo:
 
     def __init__(self, capacity: int) -> None:
         # Twice as long as it needs to be: what is left moves to the front once in `capacity`.
-        self._slots = np.empty(2 * capacity, np.intp)
+        self._slots = np.empty(2 * capacity, np.int32)
         self._first = self._end = 0
 
     def __len__(self) -> int:
@@ -25,12 +25,12 @@ class Fifo:
         self._slots[self._end : self._end + len(slots)] = slots
         self._end += len(slots)
 
-    def first(self, number: int) -> NDArray[np.intp]:
+    def first(self, number: int) -> NDArray[np.int32]:
         """The first slots, at most so many, as a view that holds until something is put in."""
         return self._slots[self._first : min(self._end, self._first + number)]
 
     def pop(self, number: int) -> NDArray[np.intp]:
         """Takes the first slots away, of which there must be so many."""
-        taken = self._slots[self._first : self._first + number].copy()
+        taken = self._slots[self._first : self._first + number].astype(np.intp)
         self._first += number
         return taken
