@@ -107,5 +107,6 @@ class ExactVectors:
             return {}
 
 
-def _key(memory: Memory) -> tuple[str, object, int]:
-    return memory.model, memory.id, memory.version
+def _key(memory: Memory) -> str:
+    """A string hashes once; a tuple with a UUID each time that it is looked up."""
+    return f"{memory.model}:{memory.id.hex}:{memory.version}"
