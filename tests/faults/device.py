@@ -19,6 +19,7 @@ class Device:
 
     def __init__(self) -> None:
         self.behaviour = ""
+        self.misbehaved = 0
         self._numpy = NumpyOpener()
 
     def row_bytes(self, dimension: int) -> int:
@@ -39,6 +40,7 @@ class _Slab:
 
         def call(*arguments: Any) -> Any:
             behaviour = self._device.behaviour
+            self._device.misbehaved += bool(behaviour)
             if behaviour == "down":
                 raise RuntimeError("the device is lost")
             if behaviour == "slow":

@@ -132,7 +132,7 @@ def _of_device(opened: OpenService) -> dict[tuple[str, str], Fault]:
             opened.service.recall(Question("is the device there?"), 10, utc_now(), Trace())
             device.behaviour = behaviour
             yield
-            assert front.is_off == (behaviour != "lying"), "the device was not asked"
+            assert device.misbehaved, "the device was not asked"
             device.behaviour = ""
             front.open(dimension, PatientOpener(device))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -12,7 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from sophia_cli.errors import InvalidInput, NotFound, Refused, TierDown
+from sophia_cli.errors import InvalidInput, NotFound, Refused
 from sophia_cli.memory.identity import content_hash
 from sophia_cli.memory.model import KINDS, Draft, Kind, Where
 from sophia_cli.tiers.records import Records
@@ -305,23 +303,3 @@ def test_a_connection_that_was_cut_is_replaced(records: Records, database: str) 
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     assert len(records.queries.newest(Where(), KINDS, 10, now=NOW)) == 1
-
-
-def test_a_frozen_server_is_down_in_bounded_time(records: Records, database: str) -> None:
-    add(records, new("a"))
-    opened = Records(lambda: database, timeout=1.0)
-    with psycopg.connect(database, autocommit=True) as connection:
-        rows = connection.execute(
-            "SELECT pid FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        ).fetchall()
-    try:
-        for (pid,) in rows:
-            os.kill(pid, signal.SIGSTOP)
-        with pytest.raises(TierDown, match="records: no answer within 2 s"):
-            opened.outbox.epochs()
-    finally:
-        for (pid,) in rows:
-            os.kill(pid, signal.SIGCONT)
-    assert len(opened.queries.newest(Where(), KINDS, 10, now=NOW)) == 1
-    opened.close()
