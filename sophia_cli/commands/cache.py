@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 from sophia_cli.errors import InvalidInput
 from sophia_cli.help import Command, Group
 from sophia_cli.invocation import Invocation
+from sophia_cli.memory.marking import marked_questions
 from sophia_cli.memory.recalling import Question
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_text
@@ -116,19 +117,19 @@ def warm(
     """
     invocation = Invocation.of(context)
     asked = None if questions is None else _questions(invocation, questions)
-    trace, limit = Trace(served_by="records"), invocation.config.recall.limit
+    trace, recall = Trace(served_by="records"), invocation.config.recall
     with invocation.service() as service:
         if asked is None:
-            asked = list(dict.fromkeys(mark.query for mark in service.records.feedback.marks()))
+            marked = marked_questions(service.records, invocation.now)
+            asked = [replace(each.question, limit=recall.limit) for each in marked]
         vectors = service.warm_vectors(_PAGE, invocation.environment.check_cancelled)
         with invocation.terminal.progress("asking", len(asked)) as advance:
-            for text in asked:
-                service.recall(
-                    Question(text, limit=limit),
-                    invocation.config.recall.candidates,
-                    invocation.now,
-                    Trace(),
-                )
+            for question in asked:
+                # A trace each: an answer that is degraded is not kept.
+                each = Trace()
+                service.recall(question, recall.candidates, invocation.now, each)
+                for reason in each.degraded:
+                    trace.degrade(reason)
                 advance(1)
                 invocation.environment.check_cancelled()
     return Outcome(
@@ -140,13 +141,14 @@ def warm(
     )
 
 
-def _questions(invocation: Invocation, path: Path) -> list[str]:
+def _questions(invocation: Invocation, path: Path) -> list[Question]:
     try:
         lines = invocation.environment.path(path).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidInput(f"{path}: {why}", "a text file with a question a line") from None
-    return [checked_text(line.strip(), "the question") for line in lines if line.strip()]
+    texts = [checked_text(line.strip(), "the question") for line in lines if line.strip()]
+    return [Question(text, limit=invocation.config.recall.limit) for text in texts]
 
 
 def _shown(values: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import NotFound, OutOfSpace, SophiaError, TierDown
+from sophia_cli.errors import ConfigurationError, NotFound, OutOfSpace, SophiaError, TierDown
 from sophia_cli.memory.answers import AnswerCache, Lifetimes, Recalled
 from sophia_cli.memory.classify import classify
 from sophia_cli.memory.identity import content_hash
@@ -85,7 +85,7 @@ class MemoryService:
         self.recaller = Recaller(records, vectors, embedder, front, self.answers, similar_from)
         self._forgets: int | None = None
         self.front_fault: str | None = None
-        self._front_tried = 0.0
+        self._front_again = 0.0
         self._model_lock = threading.Lock()
         self._model_checked = False
 
@@ -97,11 +97,15 @@ class MemoryService:
         """Gives the tier in this process its device memory. It may import torch, which takes
         seconds; until then, and where there is no such device, it goes without vectors.
         """
-        self._front_tried = time.monotonic()
         try:
             self.front.open(self.embedder.dimension)
-        except SophiaError as error:
+        except ConfigurationError as error:
             self.front_fault = f"gpu_cache: {error.message}"
+        except SophiaError:
+            return  # The embedder does not say yet how long a vector is.
+        else:
+            self.front_fault = None
+        self._front_again = time.monotonic() + _FRONT_AGAIN
 
     def warm_vectors(self, page: int, check: Callable[[], None]) -> int:
         """Brings the vectors of the newest memories into this process; returns how many.
@@ -273,9 +277,9 @@ class MemoryService:
         """Lets go of what this process keeps, once another one has forgotten a memory.
 
         It could not be served any more; this is so that its words are gone. And a device that
-        failed is tried again now and then.
+        failed, or could not be opened yet, is tried again now and then.
         """
-        if self.front.is_off and time.monotonic() > self._front_tried + _FRONT_AGAIN:
+        if not self.front.is_open and time.monotonic() > self._front_again:
             self.open_front()
         forgets = self.records.outbox.epochs().forgets
         if self._forgets not in (None, forgets):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from sophia_cli.errors import TierDown
 from sophia_cli.exit_status import ExitStatus
 from tests.commands.console import Console
 from tests.commands.stores import opened_console
@@ -78,6 +79,7 @@ def test_stats_clear_and_warm(empty: Console) -> None:
     assert before["state"] == "open"
     assert before["vectors"]["entries"] == 0
     assert empty.data("cache", "warm") == [{"vectors": 5, "questions": 1}]
+    assert asked(empty, "which fact is third?")["served_by"] == "gpu_cache"
     assert empty.data("cache", "warm", "questions.txt") == [{"vectors": 5, "questions": 2}]
     kept = empty.data("cache", "stats")[0]
     assert kept["vectors"]["entries"] == 5
@@ -117,3 +119,33 @@ def test_what_another_process_forgot_is_let_go_of(empty: Console) -> None:
     service.records.memories.forget([UUID(id_)], empty.now())
     service.follow()
     assert service.front.stats().answers.entries == 0
+
+
+def test_warming_says_what_could_not_be_kept(
+    empty: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty.remember("a fact of the launch")
+    (empty.cwd / "questions.txt").write_text("what of the launch?\n")
+
+    def refuse(*_: object) -> None:
+        raise TierDown("vectors", "connection refused")
+
+    monkeypatch.setattr(empty.service.vectors, "candidates", refuse)
+    warmed = empty.ok("--json", "cache", "warm", "questions.txt").envelope
+    assert warmed["degraded"] == ["vectors: connection refused: answered by full-text search"]
+
+
+def test_a_device_that_could_not_be_opened_yet_is_opened_later(
+    empty: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = empty.service
+
+    def refuse(dimension: int) -> None:
+        raise TierDown("embedding", "no answer")
+
+    with monkeypatch.context() as down:
+        down.setattr(service.front, "open", refuse)
+        service.open_front()
+    assert service.front_fault is None
+    service.follow()
+    assert service.front.stats().state == "open"

@@ -72,9 +72,9 @@ class GpuCache:
             self.rows.open(slabs or opener(self.settings.device), dimension)
 
     @property
-    def is_off(self) -> bool:
-        """Whether it goes without vectors because the device failed."""
-        return self.rows.table.state == "off"
+    def is_open(self) -> bool:
+        """Whether it has its device memory, or needs none."""
+        return self.rows.table.state == "open" or not self.settings.vectors
 
     def similarity(self, query: Vector, keys: Sequence[Hashable], epoch: Hashable = None) -> Floats:
         """`Rows.similarity`, for rescoring; NaN everywhere when rescoring is turned off."""

@@ -41,7 +41,7 @@ def test_a_device_that_hangs_costs_its_time_out_once(device: Device) -> None:
     began = time.monotonic()
     assert cache.rows.get("a") is None
     assert time.monotonic() - began < 10
-    assert cache.is_off
+    assert not cache.is_open
     assert "did not answer within 0.2 s" in cache.stats().notes[-1]
     assert cache.rows.put(["c"], UNIT[:1]) == 0
     device.behaviour = ""
