@@ -224,9 +224,8 @@ def test_retries_end_with_the_time_out(endpoint: Endpoint, open_embedder: Openin
     assert len(endpoint.requests) > 1
 
 
-def test_a_server_that_never_answers_is_down_after_the_time_out(
-    endpoint: Endpoint, open_embedder: Opening
-) -> None:
+def hangs(endpoint: Endpoint) -> threading.Event:
+    """Has it answer nothing until the event is set."""
     release = threading.Event()
 
     def hang(body: dict[str, Any], number: int) -> Answer:
@@ -234,6 +233,13 @@ def test_a_server_that_never_answers_is_down_after_the_time_out(
         return vectors(body, number)
 
     endpoint.script = hang
+    return release
+
+
+def test_a_server_that_never_answers_is_down_after_the_time_out(
+    endpoint: Endpoint, open_embedder: Opening
+) -> None:
+    release = hangs(endpoint)
     down = failure(open_embedder(timeout=0.3))
     release.set()
     assert "no answer within 0.3 s" in str(down)
@@ -284,13 +290,7 @@ def test_nobody_waits_long_for_a_refused_connection(open_embedder: Opening) -> N
 def test_after_a_time_out_calls_fail_at_once_until_a_look_finds_it_back(
     endpoint: Endpoint, open_embedder: Opening
 ) -> None:
-    release = threading.Event()
-
-    def hang(body: dict[str, Any], number: int) -> Answer:
-        release.wait(30)
-        return vectors(body, number)
-
-    endpoint.script = hang
+    release = hangs(endpoint)
     embedder = open_embedder(timeout=0.3)
     failure(embedder)
     asked = len(endpoint.requests)
