@@ -27,21 +27,22 @@ class Weights:
         name: `shipped`, or what the operator's own are stored as.
         of: signal -> weight; a signal that is not named counts for nothing.
         provenance: what they were fitted on, when, and which figures they reach.
+        vector: the weights in the order of `NAMES`: float32, (len(NAMES),), not to be changed.
+        digest: 16 hex digits: the same for the same weights.
     """
 
     name: str
     of: Mapping[str, float]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    # Made once: every question asks for both.
+    vector: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    digest: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def vector(self) -> NDArray[np.float32]:
-        """The weights in the order of `NAMES`: float32, (len(NAMES),)."""
-        return np.array([self.of.get(name, 0.0) for name in NAMES], np.float32)
-
-    @property
-    def digest(self) -> str:
-        """16 hex digits: the same for the same weights."""
-        return hashlib.sha256(self.vector.tobytes()).hexdigest()[:16]
+    def __post_init__(self) -> None:
+        vector = np.array([self.of.get(name, 0.0) for name in NAMES], np.float32)
+        vector.flags.writeable = False
+        object.__setattr__(self, "vector", vector)
+        object.__setattr__(self, "digest", hashlib.sha256(vector.tobytes()).hexdigest()[:16])
 
 
 @cache
