@@ -60,6 +60,43 @@ class Refused(SophiaError):
     exit_status = ExitStatus.REFUSED
 
 
+class Unauthorized(SophiaError):
+    """Nobody that is known: no token, or one that is unknown, revoked or over."""
+
+    code = "unauthorized"
+    exit_status = ExitStatus.REFUSED
+
+
+class Forbidden(SophiaError):
+    """Known, and not allowed to do this; says nothing of what is there."""
+
+    code = "forbidden"
+    exit_status = ExitStatus.REFUSED
+
+
+class Conflict(SophiaError):
+    """What it was to change is not as the caller last saw it."""
+
+    code = "conflict"
+
+
+class RateLimited(SophiaError):
+    """Too many requests in too short a time. `seconds` until there is room again."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, hint: str = "", *, seconds: float = 1.0) -> None:
+        super().__init__(message, hint)
+        self.seconds = seconds
+
+
+class TooLarge(SophiaError):
+    """More than is taken at once."""
+
+    code = "too_large"
+    exit_status = ExitStatus.USAGE
+
+
 class OutOfSpace(SophiaError):
     """The disk is full; nothing that was acknowledged is lost."""
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sophia_cli.api.results import recalled_to_json, receipt_to_json
 from sophia_cli.commands.options import (
     AgentOption,
     KindOption,
@@ -19,7 +20,7 @@ from sophia_cli.commands.options import (
     limit_of,
     where_of,
 )
-from sophia_cli.commands.rendering import facts, one_line, recalled_json
+from sophia_cli.commands.rendering import facts, one_line
 from sophia_cli.errors import InvalidInput, Refused
 from sophia_cli.exit_status import ExitStatus
 from sophia_cli.invocation import Invocation
@@ -100,7 +101,7 @@ def _would_forget(found: list[Recalled], trace: Trace) -> Outcome:
             terminal.line(one_line(recalled.memory.content))
             terminal.line(f"   {facts(recalled.memory)} · {recalled.memory.id}", style="dim")
 
-    return Outcome(recalled_json(found, explain=False), text, trace)
+    return Outcome([recalled_to_json(each) for each in found], text, trace)
 
 
 def _confirm(invocation: Invocation, found: list[Recalled]) -> None:
@@ -120,10 +121,7 @@ def _confirm(invocation: Invocation, found: list[Recalled]) -> None:
 
 
 def _outcome(receipts: list[Receipt], trace: Trace) -> Outcome:
-    rows = [
-        {"id": str(receipt.id), "complete": receipt.complete, "tiers": dict(receipt.tiers)}
-        for receipt in receipts
-    ]
+    rows = [receipt_to_json(receipt) for receipt in receipts]
 
     def text(terminal: Terminal) -> None:
         if not receipts:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sophia_cli.api.results import event_to_json
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.trace import Trace
 from sophia_cli.terminal import Outcome, Terminal
@@ -26,16 +27,7 @@ def command(
     trace = Trace(served_by="records")
     with invocation.service() as service, trace.tier("records"):
         events = service.records.queries.history(service.records.queries.resolve(id_))
-    rows = [
-        {
-            "id": str(event.id),
-            "memory_id": str(event.memory_id),
-            "at": event.at.isoformat(),
-            "action": event.action,
-            "detail": event.detail,
-        }
-        for event in events
-    ]
+    rows = [event_to_json(event) for event in events]
 
     def text(terminal: Terminal) -> None:
         for event in events:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sophia_cli.api.results import recalled_to_json
 from sophia_cli.commands.options import (
     AgentOption,
     DiverseOption,
@@ -24,7 +25,7 @@ from sophia_cli.commands.options import (
     text_of,
     where_of,
 )
-from sophia_cli.commands.rendering import recalled_json, show_recalled
+from sophia_cli.commands.rendering import show_recalled
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.recalling import Question
 from sophia_cli.memory.trace import Trace
@@ -79,7 +80,7 @@ def answer(invocation: Invocation, question: Question, *, explain: bool) -> Outc
     if explain:
         trace.notes["says"] = trace.says
     return Outcome(
-        recalled_json(found, explain),
+        [recalled_to_json(each, explain=explain) for each in found],
         lambda terminal: show_recalled(
             terminal, found, trace, explain=explain, verbose=invocation.verbose
         ),

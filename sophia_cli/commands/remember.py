@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sophia_cli.api.results import remembered_to_json
 from sophia_cli.commands.options import (
     AgentOption,
     ExplainOption,
@@ -71,9 +72,6 @@ def command(
 
 def outcome_of(stored: Remembered, trace: Trace, *, explain: bool) -> Outcome:
     """What `remember` prints; `ask` prints the same."""
-    row = {"id": str(stored.id), "kind": stored.kind.value, "created": stored.created}
-    if explain:
-        row["explain"] = stored.why
     trace.served_by = "records"
 
     def text(terminal: Terminal) -> None:
@@ -82,4 +80,4 @@ def outcome_of(stored: Remembered, trace: Trace, *, explain: bool) -> Outcome:
         if explain:
             terminal.note(f"  {stored.why}")
 
-    return Outcome([row], text, trace)
+    return Outcome([remembered_to_json(stored, explain=explain)], text, trace)

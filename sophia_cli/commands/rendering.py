@@ -8,20 +8,8 @@ from typing import Any
 from sophia_cli.memory.answers import Recalled
 from sophia_cli.memory.model import Memory
 from sophia_cli.memory.trace import Trace
-from sophia_cli.memory.wire import memory_to_json
 from sophia_cli.reading import BadLine
 from sophia_cli.terminal import Terminal
-
-
-def recalled_json(found: Sequence[Recalled], explain: bool) -> list[dict[str, Any]]:
-    """Recalled memories as `--json` prints them, the parts of the score with --explain."""
-    rows = []
-    for recalled in found:
-        row = memory_to_json(recalled.memory) | {"score": recalled.score}
-        if explain:
-            row["explain"] = dict(recalled.parts)
-        rows.append(row)
-    return rows
 
 
 def show_recalled(

@@ -278,10 +278,10 @@ class Config(Section):
     def tiers_fingerprint(self) -> str:
         """A digest over everything that an open service is built from: 64 hex digits.
 
-        All but `recall`, which each command brings along. The same in every process. It covers
-        passwords in URLs, so it is compared, never shown.
+        Not what each command brings along, nor what its faces are built from. The same in every
+        process. It covers passwords in URLs, so it is compared, never shown.
         """
-        opened = {key: str(value) for key, value in self.values() if not key.startswith("recall.")}
+        opened = {key: str(value) for key, value in self.values() if not key.startswith(_NO_TIERS)}
         return hashlib.sha256(json.dumps(opened, sort_keys=True).encode()).hexdigest()
 
     @model_validator(mode="after")
@@ -292,6 +292,7 @@ class Config(Section):
         return self
 
 
+_NO_TIERS = ("recall.", "rest.", "tracing.", "log.")
 _NEEDS = (
     ("profile", "cluster", ("records.url", "vectors.urls")),
     ("vectors.engine", "server", ("vectors.urls",)),

@@ -181,11 +181,22 @@ class MemoryService:
                 trace.degrade(f"{self.indexer.last_error}: what was just stored may be missing")
             return found
 
-    def update(self, id_: UUID, change: Mapping[str, Any], now: datetime, trace: Trace) -> Memory:
+    def update(
+        self,
+        id_: UUID,
+        change: Mapping[str, Any],
+        now: datetime,
+        trace: Trace,
+        *,
+        version: int | None = None,
+    ) -> Memory:
         """Changes fields of a memory; the audit trail keeps what it said before.
 
+        Args:
+            version: the only version that is to be changed; None for any.
+
         Raises:
-            NotFound, InvalidInput, TierDown: see `Memories.update`.
+            NotFound, InvalidInput, Conflict, TierDown: see `Memories.update`.
         """
         with self.meters.measure("update", trace):
             before = self.get(id_)
@@ -205,7 +216,7 @@ class MemoryService:
                 made = self.embed([embedded_text(draft)], trace)
                 vector = None if made is None else made[0]
             with trace.tier("records"):
-                written = self.records.memories.update(id_, cleaned, vector, now)
+                written = self.records.memories.update(id_, cleaned, vector, now, version)
             self.index(written.owed, trace)
             return self.get(id_)
 
@@ -217,15 +228,23 @@ class MemoryService:
             self.index(written.owed, trace)
             return written.stored[0].created
 
-    def forget(self, ids: Sequence[UUID], now: datetime, trace: Trace) -> list[Receipt]:
+    def forget(
+        self, ids: Sequence[UUID], now: datetime, trace: Trace, *, version: int | None = None
+    ) -> list[Receipt]:
         """Erases memories from every tier and reads each back.
 
         What a tier that is down still holds is owed to it and erased as soon as it answers; the
         receipt says so. Until then the records see to it that it is never recalled.
+
+        Args:
+            version: the only version that is to be erased; None for any.
+
+        Raises:
+            Conflict, TierDown: see `Memories.forget`.
         """
         with self.meters.measure("forget", trace):
             with trace.tier("records"):
-                written = self.records.memories.forget(ids, now)
+                written = self.records.memories.forget(ids, now, version)
             self.index(written.owed, trace)
             in_vectors = self._still_in_vectors(ids, trace)
             self.recaller.withhold(in_vectors)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sophia_cli.errors import InvalidInput, NotFound
+from sophia_cli.errors import Conflict, InvalidInput, NotFound
 from sophia_cli.memory.identity import content_hash, new_id
 from sophia_cli.memory.model import Draft, Kind, Memory, Vector
 from sophia_cli.tiers.records.database import Connection, Database
@@ -197,18 +197,36 @@ class Memories:
         return self._database.ask(work)
 
     def update(
-        self, id_: UUID, change: Mapping[str, Any], vector: Vector | None, now: datetime
+        self,
+        id_: UUID,
+        change: Mapping[str, Any],
+        vector: Vector | None,
+        now: datetime,
+        version: int | None = None,
     ) -> Written:
         """Changes fields of one memory; `change` maps field names of `Memory` to new values.
 
+        Args:
+            version: the only version that is to be changed; None for any.
+
         Raises:
             NotFound: no such memory, or it was forgotten.
+            Conflict: it has another version by now.
             InvalidInput: another memory of the same scope already says this.
         """
+        tried: list[int] = []
 
         def work(connection: Connection) -> Written:
             before = _locked(connection, id_)
             after = replace(before, **change)
+            if version is not None and before.version != version:
+                # A try whose commit was not heard of may have been the one that changed it.
+                if not (tried and before.version == version + 1 and after == before):
+                    raise _changed_since(id_, before.version)
+                return Written(
+                    [Stored(id_, False)], list(_owe_with_neighbours(connection, id_).values())
+                )
+            tried.append(before.version)
             draft = Draft(
                 after.content,
                 user=after.user,
@@ -255,18 +273,27 @@ class Memories:
 
         return self._database.run(work)
 
-    def forget(self, ids: Sequence[UUID], now: datetime) -> Written:
+    def forget(self, ids: Sequence[UUID], now: datetime, version: int | None = None) -> Written:
         """Erases the words of memories: from the row, its vectors, its links and its audit trail.
 
         The row and its events stay, without content, so that the erasure can be proven.
+
+        Args:
+            version: the only version that is to be erased; None for any.
+
+        Raises:
+            Conflict: one that is still there has another version by now; none is erased.
         """
 
         def work(connection: Connection) -> Written:
             rows = connection.execute(
-                "SELECT id, kind FROM memory WHERE id = ANY(%s) AND forgotten_at IS NULL"
+                "SELECT id, kind, version FROM memory WHERE id = ANY(%s) AND forgotten_at IS NULL"
                 " ORDER BY id FOR UPDATE",
                 [list(ids)],
             ).fetchall()
+            for id_, _, found in rows:
+                if version not in (None, found):
+                    raise _changed_since(id_, found)
             gone = [row[0] for row in rows]
             owed: dict[UUID, Owed] = {}
             for id_ in gone:
@@ -364,6 +391,13 @@ def _locked(connection: Connection, id_: UUID) -> Memory:
     if row is None:
         raise NotFound(f"no memory {id_}", "sophia list shows what there is")
     return memory_of(row)
+
+
+def _changed_since(id_: UUID, version: int) -> Conflict:
+    return Conflict(
+        f"memory {id_} has been changed since: it has version {version} now",
+        "read it again, and decide by what it says now",
+    )
 
 
 def _owe_neighbours(connection: Connection, rows: Sequence[Sequence[Any]]) -> dict[UUID, Owed]:
