@@ -19,6 +19,7 @@ from sophia_cli.engines.postgres import Postgres
 from sophia_cli.engines.process import Engine
 from sophia_cli.engines.users import EngineUse
 from sophia_cli.engines.valkey import Valkey
+from sophia_cli.engines.writers import Writers
 from sophia_cli.errors import TierDown
 from sophia_cli.home import Home
 from sophia_cli.memory.answers import Lifetimes
@@ -27,6 +28,7 @@ from sophia_cli.memory.ports import Embedder, HotCache, Vectors
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.tiers.gpu_cache import GpuCache, Settings
 from sophia_cli.tiers.records import Records
+from sophia_cli.tiers.records.writes import Alone
 
 _FLUSHED = "flushed"
 # A transaction may commit a little after the time that it wrote into `updated_at`.
@@ -39,12 +41,14 @@ class OpenService:
 
     Attributes:
         engines: the embedded servers it stands on; empty where the configuration names servers.
+        writers: this service's place among those who may write to the embedded records.
         flushed: where the edge engine's last flush is noted; None with servers.
     """
 
     service: MemoryService
     use: EngineUse
     engines: list[Engine]
+    writers: Writers
     flushed: Path | None
 
     def checkpoint(self, *, closing: bool = False) -> None:
@@ -59,6 +63,7 @@ class OpenService:
         with contextlib.suppress(TierDown, OSError):
             self.checkpoint(closing=True)
         self.service.close()
+        self.writers.close()
         if self.use.last_user():
             for engine in self.engines:
                 engine.stop()
@@ -93,7 +98,9 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
             lambda: _embedder(config, lambda: _known_length(config, records))
         )
         undo.callback(embedder.close)
-        records = _records(config, home, engines)
+        writers = Writers(home)
+        undo.callback(writers.close)
+        records = _records(config, home, engines, writers)
         undo.callback(records.close)
         vectors, flushed = (
             (borrowed, None) if borrowed else _vectors(config, home, records, embedder)
@@ -112,24 +119,27 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
         if flushed is not None:
             _replay(flushed, records)
         undo.pop_all()
-    return OpenService(service, use, engines, flushed)
+    return OpenService(service, use, engines, writers, flushed)
 
 
-def _records(config: Config, home: Home, engines: list[Engine]) -> Records:
+def _records(config: Config, home: Home, engines: list[Engine], writers: Writers) -> Records:
     section = config.records
     address: Callable[[], str]
     if section.url is None:
         postgres = Postgres(home)
         engines.append(postgres)
         address, password = postgres.ensure, None
+        alone: Alone | None = writers.alone
     else:
         url = _plain(section.url)
         address, password = (lambda: url), _secret(section.password())
+        alone = None
     return Records(
         address,
         size=section.pool_size,
         timeout=section.timeout.total_seconds(),
         password=password,
+        alone=alone,
     )
 
 

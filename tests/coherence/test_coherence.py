@@ -69,15 +69,19 @@ class Two:
         config = load({"SOPHIA_GPU_CACHE__SIMILAR_FROM": "1"}, {}).config
         self._open = lambda borrowed=None: open_service(config, home, borrowed)
         self.opened: list[OpenService] = [self._open()]
-        self.opened.append(self._open(self.opened[0].service.vectors))
-        for each in self.opened:
-            each.service.open_front()
+        self.opened[0].service.open_front()
+        self.start_second()
 
-    def restart_second(self) -> None:
-        self.opened[1].service.answers.close()
-        self.opened[1].service.records.close()
-        self.opened[1].use.release()
-        self.opened[1] = self._open(self.opened[0].service.vectors)
+    def end_second(self) -> None:
+        """Closes all of it but the index, which is the first one's."""
+        second = self.opened.pop()
+        second.service.answers.close()
+        second.service.records.close()
+        second.writers.close()
+        second.use.release()
+
+    def start_second(self) -> None:
+        self.opened.append(self._open(self.opened[0].service.vectors))
         self.opened[1].service.open_front()
 
     def kill_cache(self) -> None:
@@ -117,7 +121,7 @@ class Coherence(RuleBasedStateMachine):
         self.two = two
         self.now = utc_now()
         self.model: dict[uuid.UUID, tuple[Kind, str, datetime | None]] = {}
-        self.kills = self.restarts = 0
+        self.kills = self.ends = 0
 
     @initialize()
     def a_user_of_its_own(self) -> None:
@@ -174,10 +178,25 @@ class Coherence(RuleBasedStateMachine):
         self.two.kill_cache()
 
     @rule()
-    @precondition(lambda self: self.restarts < 1)
-    def the_second_process_restarts(self) -> None:
-        self.restarts += 1
-        self.two.restart_second()
+    @precondition(lambda self: self.ends < 2 and len(self.two.opened) == 2)
+    def the_second_process_ends(self) -> None:
+        self.ends += 1
+        self.two.end_second()
+
+    @rule()
+    @precondition(lambda self: len(self.two.opened) == 1)
+    def the_second_process_starts(self) -> None:
+        self.two.start_second()
+
+    @rule(target=ids, text=st.sampled_from(_QUESTIONS), number=st.integers(100, 999))
+    @precondition(lambda self: self.ends < 3 and len(self.two.opened) == 1)
+    def another_process_comes_and_goes(self, text: str, number: int) -> object:
+        self.both_are_asked_twice(text, Kind.CODING)
+        self.two.start_second()
+        stored = self.remember(1, [("in passing", number)], Kind.CODING, None)
+        self.the_second_process_ends()
+        self.both_are_asked_twice(text, Kind.CODING)
+        return stored
 
     @rule(
         process=process,
@@ -201,7 +220,11 @@ class Coherence(RuleBasedStateMachine):
             self.recall(process, text, (kind,), by_meaning=False)
 
     def _service(self, process: int) -> object:
-        return self.two.opened[process].service
+        return self.two.opened[process % len(self.two.opened)].service
+
+    def teardown(self) -> None:
+        if len(self.two.opened) == 1:
+            self.two.start_second()
 
 
 @pytest.mark.timeout(900)

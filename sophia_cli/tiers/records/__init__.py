@@ -12,13 +12,14 @@ from sophia_cli.tiers.records.models import Models
 from sophia_cli.tiers.records.outbox import Outbox
 from sophia_cli.tiers.records.portable import Portable
 from sophia_cli.tiers.records.queries import Queries
+from sophia_cli.tiers.records.writes import Alone
 
 
 class Records:
     """One PostgreSQL store, its tables brought up to date when it is opened.
 
     Args:
-        address, size, timeout, password: see `Database`.
+        address, size, timeout, password, alone: see `Database`.
     """
 
     def __init__(
@@ -28,8 +29,11 @@ class Records:
         size: int = 8,
         timeout: float = 10.0,
         password: str | None = None,
+        alone: Alone | None = None,
     ) -> None:
-        self.database = Database(address, size=size, timeout=timeout, password=password)
+        self.database = Database(
+            address, size=size, timeout=timeout, password=password, alone=alone
+        )
         self.version = self.database.run(migrate)
         self.memories = Memories(self.database)
         self.queries = Queries(self.database)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import psycopg
@@ -14,6 +15,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from sophia_cli.errors import OutOfSpace, TierDown, Unreachable
 from sophia_cli.tiers.breaker import LOOK, Breaker
 from sophia_cli.tiers.records.connections import Connection, telling
+from sophia_cli.tiers.records.writes import Alone, Writes
 
 __all__ = ["Connection", "Database"]
 
@@ -30,6 +32,7 @@ _OF_THE_SERVER = 0.9
 # table, which a plan that was made while it was small would stay with.
 _PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 _HINT = "sophia status shows the engines"
+_nothing = nullcontext()
 
 
 class Database:
@@ -47,6 +50,7 @@ class Database:
         size: the most connections open at once.
         timeout: seconds within which a call ends, in success or in `TierDown`.
         password: given apart from the connection string, so that no error text can show it.
+        alone: see `Writes`.
     """
 
     def __init__(
@@ -56,7 +60,9 @@ class Database:
         size: int = 8,
         timeout: float = 10.0,
         password: str | None = None,
+        alone: Alone | None = None,
     ) -> None:
+        self.writes = Writes(alone)
         self._address = address
         self._size = size
         self._timeout = timeout
@@ -77,19 +83,26 @@ class Database:
             with connection.transaction():
                 return work(connection)
 
-        return self.ask(transaction)
+        return self.tell(transaction)
+
+    def tell(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` that writes, each of its statements for itself: a round trip less or two.
+
+        Raises:
+            TierDown, OutOfSpace: see `ask`.
+        """
+        with self.writes.writing():
+            return self._ask(work, writes=True)
 
     def ask(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work`, each of its statements for itself: one round trip instead of three.
+        """Runs `work` that only reads, each of its statements for itself.
 
         Raises:
             TierDown: PostgreSQL did not answer within the time-out, or a moment ago; whether it
                 carried out what it was told is unknown.
             OutOfSpace: its disk is full; the transaction was not carried out.
         """
-        if self._breaker.enter():
-            self._within(min(LOOK, self._timeout), lambda connection: connection.execute(""))
-        return self._within(self._timeout, work)
+        return self._ask(work, writes=False)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -98,7 +111,14 @@ class Database:
         if pool is not None:
             pool.close(timeout=1.0)
 
-    def _within(self, seconds: float, work: Callable[[Connection], T]) -> T:
+    def _ask(self, work: Callable[[Connection], T], *, writes: bool) -> T:
+        if self._breaker.enter():
+            self._within(min(LOOK, self._timeout), lambda connection: connection.execute(""))
+        return self._within(self._timeout, work, writes=writes)
+
+    def _within(
+        self, seconds: float, work: Callable[[Connection], T], *, writes: bool = False
+    ) -> T:
         deadline = time.monotonic() + seconds
         while True:
             pool: ConnectionPool[Connection] | None = None
@@ -109,7 +129,8 @@ class Database:
                 left = max(0.1, deadline - time.monotonic())
                 with pool.connection(timeout=min(left, _PATIENCE)) as connection:
                     connection.until = deadline
-                    result = work(connection)
+                    with self._unsettled_by_loss(connection) if writes else _nothing:
+                        result = work(connection)
             except (pg.DiskFull, pg.OutOfMemory) as error:
                 raise OutOfSpace(
                     f"records: {_first_line(error)}", "free some space and run it again"
@@ -136,6 +157,22 @@ class Database:
             else:
                 self._breaker.passed()
                 return result
+
+    @contextmanager
+    def _unsettled_by_loss(self, connection: Connection) -> Iterator[None]:
+        """A write that does not come to its end here may come to it on the server."""
+        backend = connection.info.backend_pid
+        try:
+            yield
+        except psycopg.Error as error:
+            if _passing(error) and not isinstance(error, pg.QueryCanceled):
+                self.writes.unsettle(backend)
+            raise
+        except Exception:
+            raise  # Ours: the transaction was rolled back.
+        except BaseException:
+            self.writes.unsettle(backend)
+            raise
 
     def _open(self) -> tuple[ConnectionPool[Connection], float]:
         """The pool, and the seconds for which the server had to be waited for."""

@@ -175,7 +175,7 @@ class Memories:
 
         if any(new.draft.session is not None for new in batch):
             return self._database.run(in_order)
-        return self._database.ask(work)
+        return self._database.tell(work)
 
     def known(self, hashes: Sequence[bytes], now: datetime) -> dict[bytes, UUID]:
         """The live memories with these content hashes, so that none is embedded twice.

@@ -11,6 +11,7 @@ from uuid import UUID
 from sophia_cli.memory.model import Kind, Memory, Vector
 from sophia_cli.tiers.records.database import Connection, Database
 from sophia_cli.tiers.records.rows import COLUMNS, memory_of, vector_of
+from sophia_cli.tiers.records.writes import Moment
 
 NEIGHBOURS = 2
 """How many turns on each side of a memory its index entry knows."""
@@ -84,11 +85,19 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept: tuple[Moment, Epochs] | None = None
 
     def epochs(self) -> Epochs:
-        """Where each kind stands; one round trip."""
+        """Where each kind stands: one round trip, or none while nobody has written since."""
+        writes = self._database.writes
+        moment, kept = writes.moment(), self._kept
+        if moment is not None and kept is not None and kept[0] == moment:
+            return kept[1]
+        unsettled = writes.unsettled()
 
         def work(connection: Connection) -> Epochs:
+            if unsettled:
+                writes.settle(_gone(connection, unsettled))
             rows = connection.execute(
                 "SELECT kind, value, EXISTS (SELECT FROM outbox o WHERE o.kind = epoch.kind),"
                 " store.weights_id, store.forgets FROM epoch, store"
@@ -99,7 +108,10 @@ class Outbox:
                 *rows[0][3:],
             )
 
-        return self._database.ask(work)
+        epochs = self._database.ask(work)
+        if moment is not None:
+            self._kept = (moment, epochs)
+        return epochs
 
     def owed(self, limit: int, *, older_than: timedelta = timedelta(0)) -> list[Owed]:
         """Entries that have waited at least so long: the least tried first, then the oldest.
@@ -163,11 +175,11 @@ class Outbox:
                     [list(missed)],
                 )
 
-        self._database.ask(work)
+        self._database.tell(work)
 
     def failed(self, ids: Sequence[UUID], reason: str) -> None:
         """Notes an attempt that did not get through; the entries stay."""
-        self._database.ask(
+        self._database.tell(
             lambda connection: connection.execute(
                 "UPDATE outbox SET attempts = attempts + 1, last_error = %s"
                 " WHERE memory_id = ANY(%s)",
@@ -188,7 +200,7 @@ class Outbox:
             ).fetchall()
             return list(owed_by_id(rows).values())
 
-        return self._database.ask(work)
+        return self._database.tell(work)
 
     def owe_since(self, moment: datetime | None) -> int:
         """Enters everything that was written since `moment` (None: everything); how many."""
@@ -202,7 +214,7 @@ class Outbox:
             )
             return cursor.rowcount
 
-        return self._database.ask(work)
+        return self._database.tell(work)
 
     def owe_expired(self, now: datetime, limit: int = 500) -> int:
         """Marks memories whose time is over as expired, and enters them; how many."""
@@ -238,7 +250,7 @@ class Outbox:
 
     def answers_erased(self) -> None:
         """Notes that the cached answers are gone."""
-        self._database.ask(
+        self._database.tell(
             lambda connection: connection.execute("UPDATE store SET erase_answers = false")
         )
 
@@ -253,6 +265,16 @@ class Outbox:
             return int(row[0]), float(row[1])
 
         return self._database.ask(work)
+
+
+def _gone(connection: Connection, backends: Sequence[int]) -> list[int]:
+    """Those of these server processes that are no more."""
+    rows = connection.execute(
+        "SELECT pid FROM unnest(%s::int[]) pid"
+        " WHERE NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = pid.pid)",
+        [list(backends)],
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _turns(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Turn]:
