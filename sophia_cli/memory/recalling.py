@@ -27,6 +27,8 @@ __all__ = ["Question", "Recaller"]
 
 # Of how many an answer that is to be diverse is chosen, at least and for each memory wanted.
 _CHOICE, _CHOICE_FOR_EACH = 50, 4
+# How many memories are read besides those wanted, in case some have ended since they were indexed.
+_SPARE = 2
 _SINCE = "which may still hold what was changed or forgotten since"
 
 
@@ -217,35 +219,34 @@ class Recaller:
         ranked = self.searcher.ranked(
             question, asked.said, asked.vector, limit, asked.weights, trace
         )
-        # Some more than asked for, in case a few have ended since they were indexed.
-        wanted = ranked.ids[: question.limit + 10]
-        live = _live(wanted, asked.now, trace, asked.known)
-        places = [place for place, id_ in enumerate(wanted) if id_ in live][: question.limit]
+        live = _live(ranked.ids, question.limit, asked.now, trace, asked.known)
+        places = [place for place, id_ in enumerate(ranked.ids) if id_ in live][: question.limit]
         scores = ranked.scores.astype(float).round(4).tolist()
         parts = ranked.parts[places].astype(float).round(4).tolist()
         found = [
             Recalled(
-                live[wanted[place]],
+                live[ranked.ids[place]],
                 scores[place],
                 {name: part for name, part in zip(NAMES, row, strict=True) if part},
             )
             for place, row in zip(places, parts, strict=True)
         ]
-        return found, len(wanted) == len(ranked.ids) or limit > 50 * question.limit
+        return found, len(ranked.ids) < limit or limit > 50 * question.limit
 
     def _nearest(self, asked: _Asked, limit: int, trace: Trace) -> tuple[list[Recalled], bool]:
         question = asked.question
         nearest = self.searcher.nearest(question, asked.vector, limit, trace)
-        wanted = dict(nearest[: question.limit + 10])
-        live = _live(list(wanted), asked.now, trace, asked.known)
+        # As many as are rescored: an order by codes is not the true one.
+        wanted = question.limit + 10 if self._rescoring else question.limit
+        live = _live([id_ for id_, _ in nearest], wanted, asked.now, trace, asked.known)
         found = [
             Recalled(live[id_], round(score, 4), {"dense": round(score, 4)})
-            for id_, score in wanted.items()
+            for id_, score in nearest
             if id_ in live
         ]
         if self._rescoring:
             found = list(self.exact.rescored(found, asked.vector, trace))
-        return found, len(wanted) == len(nearest) or limit > 50 * question.limit
+        return found, len(nearest) < limit or limit > 50 * question.limit
 
     def _by_words(self, question: Question, now: datetime, trace: Trace) -> list[Recalled]:
         with trace.tier("records"):
@@ -260,8 +261,25 @@ class Recaller:
         return self._records.outbox.epochs().values == epochs.values
 
 
-def _live(ids: Sequence[UUID], now: datetime, trace: Trace, known: Knowledge) -> dict[UUID, Memory]:
-    """Those memories that are known to be live."""
+def _live(
+    ids: Sequence[UUID], wanted: int, now: datetime, trace: Trace, known: Knowledge
+) -> dict[UUID, Memory]:
+    """The first `wanted` that are known to be live, or a few more; fewer if there are not so many.
+
+    They are read a page at a time: nearly all that the index brings are live.
+    """
+    live: dict[UUID, Memory] = {}
+    page = wanted + _SPARE
+    for start in range(0, len(ids), page):
+        live |= _live_of(ids[start : start + page], now, trace, known)
+        if len(live) >= wanted:
+            break
+    return live
+
+
+def _live_of(
+    ids: Sequence[UUID], now: datetime, trace: Trace, known: Knowledge
+) -> dict[UUID, Memory]:
     with trace.tier(known.tier):
         memories = known.get(ids)
     if known.tier == "records" and (unknown := len(ids) - len(memories)):

@@ -6,6 +6,7 @@ The engines are the embedded ones of the home, frozen with SIGSTOP.
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from sophia_cli.engines.postgres import Postgres
 from sophia_cli.engines.valkey import Valkey
+from sophia_cli.engines.writers import Writers
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import TierDown
 from sophia_cli.exit_status import ExitStatus
@@ -44,8 +46,8 @@ def _contents(ended: Ended) -> list[str]:
 def test_the_vectors_answer_what_was_indexed_and_every_answer_is_flagged(hasty: Console) -> None:
     hasty.remember("Acme renewed for 40 seats", "--user", "ann", "--speaker", "Dana")
     hasty.remember("Acme pays by invoice", "--user", "bob")
+    before = hasty.ok("--json", "recall", "what was renewed?", "--user", "ann").envelope
     asked = ("recall", "what did Acme renew?", "--user", "ann")
-    before = hasty.ok("--json", *asked).envelope
     with frozen(Postgres(hasty.home).pid()):
         for command in (asked, ("similar", *asked[1:]), ("ask", "what about Acme?", *asked[2:])):
             found = hasty.ok("--json", *command).envelope
@@ -58,6 +60,17 @@ def test_the_vectors_answer_what_was_indexed_and_every_answer_is_flagged(hasty: 
         shown = hasty.ok("recall", "Acme", "--user", "ann")
         assert shown.err.count("degraded: records: ") == 1
     _until_nothing_is_degraded(hasty, *asked)
+
+
+def test_a_question_asked_before_is_answered_as_ever_while_nobody_can_have_written(
+    hasty: Console,
+) -> None:
+    hasty.remember("The heating is off in June")
+    hasty.ok("recall", "when is the heating off?")
+    with frozen(Postgres(hasty.home).pid()):
+        again = hasty.ok("--json", "recall", "when is the heating off?")
+        assert _contents(again) == ["The heating is off in June"]
+        assert (again.envelope["status"], again.envelope["degraded"]) == ("ok", [])
 
 
 def test_what_has_ended_by_its_own_time_is_left_out(hasty: Console) -> None:
@@ -94,7 +107,7 @@ def test_with_the_vectors_down_too_the_cache_answers_what_it_kept(
     def refuse(*_: object, **__: object) -> None:
         raise TierDown("vectors", "connection refused")
 
-    with frozen(Postgres(hasty.home).pid()):
+    with closing(Writers(hasty.home)), frozen(Postgres(hasty.home).pid()):
         monkeypatch.setattr(hasty.service.vectors, "candidates", refuse)
         found = hasty.ok("--json", "recall", "when is the boiler serviced?")
         assert _contents(found) == ["The boiler is serviced in May"]
