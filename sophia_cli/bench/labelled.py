@@ -29,7 +29,7 @@ _NEVER = Lifetimes(dict.fromkeys(Kind, timedelta(0)), timedelta(0))
 
 RANKINGS: Mapping[str, Weights | None] = {
     "": None,
-    "BM25 alone": Weights("bm25", {"bm25": 1.0}),
+    "BM25 alone": Weights("bm25", {"bm25_context": 1.0}),
     "dense alone": Weights("dense", {"dense": 1.0}),
 }
 """What the questions are asked with: the weights that rank the store, and each half by itself."""

@@ -142,8 +142,11 @@ class IndexEntry:
     memory: Memory
 
 
-SIGNALS: tuple[str, ...] = ("dense", "context", "bm25", "bm25_context")
+SIGNALS: tuple[str, ...] = ("dense", "context", "bm25_context")
 """The scores every candidate gets from the vectors, in the order of the columns of `scores`."""
+
+BRINGING: tuple[str, ...] = SIGNALS[1:]
+"""Those that bring candidates; the first one is asked for all that were brought."""
 
 FACTS = np.dtype(
     [

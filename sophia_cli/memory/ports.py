@@ -47,11 +47,12 @@ class Vectors(Protocol):
     def candidates(
         self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
     ) -> Candidates:
-        """The union of the best `limit` of each of `SIGNALS`, scored by all of them.
+        """The union of the best `limit` of each of `BRINGING`, scored by all of `SIGNALS`.
 
-        A signal that did not bring a candidate gives it the lowest score that it brought.
-        `dense` searches the vectors `dense` and `context`; `text` is scored by BM25 (k1 1.2,
-        English stop words and stemmer) over `text`, and over it together with `around`.
+        A signal that did not bring a candidate gives it the lowest score that it brought; the
+        cosine with the vector `dense` brings none and is that of each. `dense` searches the vector
+        `context`; `text` is scored by BM25 (k1 1.2, English stop words and stemmer) over `text`
+        together with `around`.
         """
 
     def nearest(

@@ -161,7 +161,7 @@ class Searcher:
         for kind in question.kinds:
             found = self._vectors.candidates(kind, vector, span.anchor, question.where, _WITNESSES)
             if len(found.ids):
-                words = found.scores[:, SIGNALS.index("bm25")]
+                words = found.scores[:, SIGNALS.index("bm25_context")]
                 best = int(words.argmax())
                 told = max(told, (float(words[best]), float(found.facts["at"][best])))
         if told[0] <= 0:

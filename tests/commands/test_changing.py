@@ -20,9 +20,9 @@ def test_an_updated_memory_is_recalled_by_its_new_words(console: Console, user: 
     assert changed["tags"] == {"team": "ops", "since": "2026"}
     found = console.data("recall", "Argo", "--user", user, "--explain")
     assert found[0]["content"] == "We deploy with Argo"
-    assert found[0]["explain"]["bm25"] > 0
+    assert found[0]["explain"]["bm25_context"] > 0
     old = console.data("recall", "Jenkins", "--user", user, "--explain")
-    assert all("bm25" not in memory["explain"] for memory in old)
+    assert all("bm25_context" not in memory["explain"] for memory in old)
 
 
 def test_every_field_of_an_update(console: Console, user: str) -> None:

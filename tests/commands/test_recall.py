@@ -135,7 +135,7 @@ def test_explain_shows_the_parts_of_the_score(
 ) -> None:
     found = console.data("recall", "Acme champion", "--user", user, "--explain")
     parts = found[0]["explain"]
-    assert {"dense", "context", "bm25", "bm25_context"} <= set(parts)
+    assert {"dense", "context", "bm25_context"} <= set(parts)
     assert sum(parts.values()) == pytest.approx(found[0]["score"], abs=1e-3)
     assert all("explain" not in memory for memory in console.data("recall", "x", "--user", user))
     shown = console.ok("recall", "Acme champion", "--user", user, "--explain")

@@ -143,7 +143,7 @@ def _check_erasure(service: MemoryService, forgotten: list[Said]) -> None:
     ids = [UUID(said.id) for said in forgotten]
     for kind in KINDS:
         assert service.vectors.present(kind, ids) == set()
-    words = [SIGNALS.index(signal) for signal in ("bm25", "bm25_context")]
+    words = SIGNALS.index("bm25_context")
     for said in forgotten:
         vector = service.embedder.embed([said.word])[0]
         for kind in KINDS:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sophia_cli.memory.model import FACTS, KINDS, SIGNALS, Candidates, Kind
 
 Column = NDArray[np.float32]
-_WORDS = [SIGNALS.index("bm25"), SIGNALS.index("bm25_context")]
+_WORDS = SIGNALS.index("bm25_context")
 _NONE = np.iinfo(np.int64).max
 
 

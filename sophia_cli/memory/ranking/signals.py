@@ -19,7 +19,7 @@ from sophia_cli.memory.understanding.dates import Span
 from sophia_cli.memory.understanding.people import is_named
 from sophia_cli.memory.understanding.question import Understanding, Wanted
 
-_FUSED = np.array([0.6, 0.6, 0.5, 1.0], np.float32)
+_FUSED = np.array([0.6, 0.6, 1.0], np.float32)
 """Weights of `SIGNALS` in the first guess that the turns beside a candidate are judged by."""
 
 _DAY = 86_400.0

@@ -21,7 +21,7 @@ from uuid import UUID
 import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, SophiaError, TierDown
-from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Memory, Vector, Where
+from sophia_cli.memory.model import BRINGING, Candidates, IndexEntry, Kind, Memory, Vector, Where
 from sophia_cli.tiers.vectors import lock, sparse
 from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.schema import (
@@ -33,7 +33,12 @@ from sophia_cli.tiers.vectors.schema import (
     memory_of,
     payload,
 )
-from sophia_cli.tiers.vectors.search import candidates_request, condition, nearest_request
+from sophia_cli.tiers.vectors.search import (
+    candidates_request,
+    condition,
+    nearest_request,
+    own_request,
+)
 from sophia_cli.tiers.vectors.shard import (
     check_space,
     drop_shard,
@@ -103,7 +108,7 @@ class EdgeVectors:
     def candidates(
         self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
     ) -> Candidates:
-        """The union of the best `limit` of each of `SIGNALS`; see `united` for its scores."""
+        """What each of `BRINGING` has among its best `limit`; see `united` for the scores."""
         check_vector(dense, self._dimension, "query vector")
         words, wanted = sparse.asked(text), condition(where)
         with self._reading(kind) as shard:
@@ -112,10 +117,14 @@ class EdgeVectors:
                 candidates_request(
                     signal, words if signal in SPARSE else dense, wanted, limit, population
                 )
-                for signal in SIGNALS
+                for signal in BRINGING
             ]
-            brought = shard.query_batch(engine.QueryBatchRequest(requests))
-            ids, scores = united(brought, limit, attrgetter("int"))
+            ids, scores = united(
+                shard.query_batch(engine.QueryBatchRequest(requests)),
+                lambda ids: shard.query(own_request(dense, ids, population)),
+                limit,
+                attrgetter("int"),
+            )
             facts = facts_of(self._facts[kind], shard, ids)
         return Candidates(ids, scores, facts, self._facts[kind].speakers, population)
 

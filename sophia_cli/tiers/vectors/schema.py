@@ -17,7 +17,7 @@ from sophia_cli.memory.wire import memory_from_text, memory_to_text
 DENSE: tuple[str, ...] = ("dense", "context")
 """The named dense vectors, compared by cosine."""
 
-SPARSE: tuple[str, ...] = ("bm25", "bm25_context")
+SPARSE: tuple[str, ...] = ("bm25_context",)
 """The named sparse vectors, weighted by IDF."""
 
 AVERAGE_WORDS = 24.0
@@ -28,7 +28,7 @@ BM25_B = 0.75
 BM25_LANGUAGE = "english"
 """Chooses the stop words and the Snowball stemmer."""
 
-LAYOUT = 5
+LAYOUT = 6
 """Grows with every change of what the engine in process stores: an older one is built anew."""
 
 KEYWORDS: tuple[str, ...] = ("user", "agent", "session", "tags")

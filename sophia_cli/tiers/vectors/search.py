@@ -7,9 +7,12 @@ of the time.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 import qdrant_edge as engine
 
-from sophia_cli.memory.model import Vector, Where
+from sophia_cli.memory.model import SIGNALS, Vector, Where
 from sophia_cli.tiers.vectors.schema import DENSE, SCOPE, TIME, matches, span
 
 EXACT_UP_TO = 4_000
@@ -33,6 +36,12 @@ def candidates_request(
     by_codes = signal in DENSE and population > EXACT_UP_TO
     compared = engine.QuantizationSearchParams(ignore=not by_codes, rescore=False)
     return _request(signal, query, wanted, limit, compared)
+
+
+def own_request(query: Vector, ids: Collection[UUID], population: int) -> engine.QueryRequest:
+    """The cosine of the memories' own texts for these of them, compared as candidates are."""
+    wanted = engine.Filter(must=[engine.HasIdCondition(set(ids))])
+    return candidates_request(SIGNALS[0], query, wanted, len(ids), population)
 
 
 def nearest_request(

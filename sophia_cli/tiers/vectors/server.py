@@ -17,7 +17,16 @@ from uuid import UUID
 import numpy as np
 from qdrant_client import QdrantClient, models
 
-from sophia_cli.memory.model import SIGNALS, Candidates, IndexEntry, Kind, Memory, Vector, Where
+from sophia_cli.memory.model import (
+    BRINGING,
+    SIGNALS,
+    Candidates,
+    IndexEntry,
+    Kind,
+    Memory,
+    Vector,
+    Where,
+)
 from sophia_cli.tiers.vectors.clients import Servers
 from sophia_cli.tiers.vectors.collection import Layout, drop, prepare
 from sophia_cli.tiers.vectors.facts import FactsTable
@@ -25,7 +34,7 @@ from sophia_cli.tiers.vectors.faults import Unfinished, believing
 from sophia_cli.tiers.vectors.peers import RequestRefused
 from sophia_cli.tiers.vectors.schema import MEMORY, check_entries, check_vector, memory_of
 from sophia_cli.tiers.vectors.union import united
-from sophia_cli.tiers.vectors.wire import condition, point, query, request
+from sophia_cli.tiers.vectors.wire import condition, only, point, query, request
 
 T = TypeVar("T")
 _BATCH = 128
@@ -108,16 +117,21 @@ class ServerVectors:
     def candidates(
         self, kind: Kind, dense: Vector, text: str, where: Where, limit: int
     ) -> Candidates:
-        """The union of the best `limit` of each of `SIGNALS`; see `united` for its scores."""
+        """What each of `BRINGING` has among its best `limit`; see `united` for the scores."""
         check_vector(dense, self._dimension, "query vector")
         wanted = condition(where)
         requests = [
-            request(signal, query(signal, dense, text), wanted, limit, True) for signal in SIGNALS
+            request(signal, query(signal, dense, text), wanted, limit, True) for signal in BRINGING
         ]
 
         def candidates(client: QdrantClient, name: str) -> Candidates:
+            def own(ids: Sequence[str]) -> Sequence[models.ScoredPoint]:
+                asked = request(SIGNALS[0], dense.tolist(), only(ids), len(ids))
+                [answer] = client.query_batch_points(name, [asked])
+                return answer.points
+
             brought = [answer.points for answer in client.query_batch_points(name, requests)]
-            return _candidates(brought, limit)
+            return _candidates(brought, own, limit)
 
         return replace(self._read(kind, candidates), population=self._size(kind))
 
@@ -274,16 +288,20 @@ class ServerVectors:
         return size
 
 
-def _candidates(brought: Sequence[Sequence[models.ScoredPoint]], limit: int) -> Candidates:
+def _candidates(
+    brought: Sequence[Sequence[models.ScoredPoint]],
+    own: Callable[[Sequence[str]], Sequence[models.ScoredPoint]],
+    limit: int,
+) -> Candidates:
     """What the searches brought, their facts with them; the population is not known here.
 
     Raises:
         ValueError, TypeError, LookupError: it does not hold together.
     """
-    if len(brought) != len(SIGNALS):
+    if len(brought) != len(BRINGING):
         raise ValueError("it answered to another number of searches")
     with np.errstate(over="ignore"):  # what overflows is found to be infinite below
-        found, scores = united(brought, limit)
+        found, scores = united(brought, own, limit)
     if not np.isfinite(scores).all():
         raise ValueError("a score is not finite")
     ids = [UUID(id_) for id_ in found]

@@ -179,7 +179,6 @@ def point(entry: IndexEntry) -> engine.Point:
         {
             "dense": entry.dense.tolist(),
             "context": entry.context.tolist(),
-            "bm25": sparse.of_text(entry.text),
             "bm25_context": sparse.in_context(entry.text, entry.around),
         },
         _payload(entry),

@@ -1,46 +1,26 @@
 """Entries, filters and queries as the Qdrant client takes them.
 
-BM25 of a text is computed by the server: its built-in `qdrant/bm25` has the tokenizer and the
-arithmetic of `qdrant_edge.Bm25`, and takes the same options over REST and gRPC. What a turn's
-context weighs no server knows: that vector is made here, from the same model.
+What the words of a turn and of its context weigh no server knows: their vectors are made here, with
+the engine's own tokenizer, for entries and for questions alike.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from qdrant_client import models
 
 from sophia_cli.memory.model import IndexEntry, Vector, Where
 from sophia_cli.tiers.vectors import sparse
 from sophia_cli.tiers.vectors.schema import (
-    AVERAGE_WORDS,
-    BM25_B,
-    BM25_K1,
-    BM25_LANGUAGE,
     FACT_FIELDS,
     SPARSE,
     TIME,
-    encodable,
     matches,
     payload,
     span,
     whole,
 )
-
-
-def document(text: str) -> models.Document:
-    """A text that the server turns into a sparse vector."""
-    return models.Document(
-        text=encodable(text),
-        model="qdrant/bm25",
-        options={
-            "k": BM25_K1,
-            "b": BM25_B,
-            "avg_len": AVERAGE_WORDS,
-            "language": BM25_LANGUAGE,
-            "lowercase": True,
-            "ascii_folding": True,
-        },
-    )
 
 
 def point(entry: IndexEntry) -> models.PointStruct:
@@ -51,16 +31,19 @@ def point(entry: IndexEntry) -> models.PointStruct:
         vector={
             "dense": entry.dense.tolist(),
             "context": entry.context.tolist(),
-            "bm25": document(entry.text),
             "bm25_context": models.SparseVector(indices=context.indices, values=context.values),
         },
         payload=payload(entry) | whole(entry),
     )
 
 
-def query(signal: str, dense: Vector, text: str) -> list[float] | models.Document:
+def query(signal: str, dense: Vector, text: str) -> list[float] | models.SparseVector:
     """What a signal is asked with."""
-    return document(text) if signal in SPARSE else dense.tolist()
+    if signal not in SPARSE:
+        numbers: list[float] = dense.tolist()
+        return numbers
+    words = sparse.asked(text)
+    return models.SparseVector(indices=words.indices, values=words.values)
 
 
 def condition(where: Where) -> models.Filter | None:
@@ -75,9 +58,14 @@ def condition(where: Where) -> models.Filter | None:
     return models.Filter(must=must) if must else None
 
 
+def only(ids: Sequence[str]) -> models.Filter:
+    """A filter for these points."""
+    return models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
+
+
 def request(
     signal: str,
-    asked: list[float] | models.Document,
+    asked: list[float] | models.SparseVector,
     wanted: models.Filter | None,
     limit: int,
     with_facts: bool = False,

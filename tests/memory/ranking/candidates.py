@@ -21,7 +21,6 @@ class One:
     number: int
     dense: float = 0.0
     context: float = 0.0
-    bm25: float = 0.0
     bm25_context: float = 0.0
     thread: int = -1
     turn: int = -1

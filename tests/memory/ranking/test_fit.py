@@ -27,7 +27,11 @@ def _questions(count: int, truth: np.ndarray, seed: int = 3, size: int = 40) -> 
 
 def _truth() -> np.ndarray:
     truth = np.zeros(len(NAMES))
-    truth[[NAMES.index("dense"), NAMES.index("bm25"), NAMES.index("asks")]] = (1.5, 0.7, -1.0)
+    truth[[NAMES.index("dense"), NAMES.index("bm25_context"), NAMES.index("asks")]] = (
+        1.5,
+        0.7,
+        -1.0,
+    )
     return truth
 
 
@@ -50,7 +54,7 @@ def test_it_is_the_minimum() -> None:
 
 
 def test_few_questions_hardly_move_the_weights() -> None:
-    start = Weights("start", {"dense": 2.0, "bm25": 1.0})
+    start = Weights("start", {"dense": 2.0, "bm25_context": 1.0})
     moved = fitted(_questions(3, _truth()), start, penalty=30.0)
     assert np.abs(moved - start.vector).max() < 0.2
 

@@ -20,7 +20,7 @@ NOTHING = Understanding()
 
 
 def test_parts_sum_to_the_score_and_the_best_comes_first() -> None:
-    found = candidates(*(One(n, dense=n % 3, bm25=n % 5, names=n) for n in range(20)))
+    found = candidates(*(One(n, dense=n % 3, bm25_context=n % 5, names=n) for n in range(20)))
     ranked = rank([(Kind.CODING, found)], NOTHING, [], shipped())
     assert ranked.parts.shape == (20, len(NAMES))
     np.testing.assert_allclose(ranked.parts.sum(axis=1), ranked.scores, atol=1e-5)
@@ -29,9 +29,9 @@ def test_parts_sum_to_the_score_and_the_best_comes_first() -> None:
 
 
 def test_a_weight_decides() -> None:
-    found = candidates(One(1, dense=1.0), One(2, bm25=1.0))
+    found = candidates(One(1, dense=1.0), One(2, bm25_context=1.0))
     by_meaning = rank([(Kind.CODING, found)], NOTHING, [], Weights("a", {"dense": 1.0}))
-    by_words = rank([(Kind.CODING, found)], NOTHING, [], Weights("b", {"bm25": 1.0}))
+    by_words = rank([(Kind.CODING, found)], NOTHING, [], Weights("b", {"bm25_context": 1.0}))
     assert by_meaning.ids[0] == UUID(int=1)
     assert by_words.ids[0] == UUID(int=2)
 
@@ -41,7 +41,6 @@ ones = st.builds(
     number=st.integers(1, 10**6),
     dense=st.floats(-1, 1, width=16),
     context=st.floats(-1, 1, width=16),
-    bm25=st.floats(0, 30, width=16),
     bm25_context=st.floats(0, 30, width=16),
     thread=st.integers(-1, 4),
     turn=st.integers(-1, 6),
@@ -89,5 +88,8 @@ def test_weights_that_cannot_be_meant_are_refused(of: dict[str, float]) -> None:
 
 
 def test_weights_are_told_apart_by_what_they_weigh() -> None:
-    assert Weights("a", {"dense": 1.0}).digest == Weights("b", {"dense": 1.0, "bm25": 0.0}).digest
+    assert (
+        Weights("a", {"dense": 1.0}).digest
+        == Weights("b", {"dense": 1.0, "bm25_context": 0.0}).digest
+    )
     assert Weights("a", {"dense": 1.0}).digest != Weights("a", {"dense": 2.0}).digest

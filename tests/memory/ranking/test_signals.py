@@ -98,8 +98,8 @@ def test_the_closest_of_several_dates_counts() -> None:
 
 def test_a_turn_after_a_fitting_question_may_answer_it() -> None:
     found = candidates(
-        One(1, bm25=5, bm25_context=5, thread=7, turn=3, asks=True),
-        One(2, bm25=1, bm25_context=1, thread=7, turn=4),
+        One(1, bm25_context=5, thread=7, turn=3, asks=True),
+        One(2, bm25_context=1, thread=7, turn=4),
         One(3, thread=7, turn=9),
         One(4, thread=8, turn=4),
         One(5),
@@ -150,7 +150,7 @@ def test_the_kind_a_question_speaks_of_is_preferred() -> None:
 
 
 def test_signals_without_facts_count_for_nothing() -> None:
-    notes = candidates(*(One(n, dense=n / 10, bm25=n) for n in range(5)))
+    notes = candidates(*(One(n, dense=n / 10, bm25_context=n) for n in range(5)))
     said = Understanding(people=["ann"], wanted=frozenset(Wanted))
     span = Span("x", NOON - timedelta(days=900), NOON - timedelta(days=899))
     _, signals = signals_of([(Kind.CODING, notes)], said, [span])
@@ -161,8 +161,8 @@ def test_signals_without_facts_count_for_nothing() -> None:
 
 def test_bm25_of_a_large_and_a_small_collection_are_made_comparable() -> None:
     """A word that stands in one memory only says the same wherever it is."""
-    small = candidates(One(1, bm25=float(np.log(1 + 10.5 / 1.5))), population=10)
-    large = candidates(One(2, bm25=float(np.log(1 + 100_000.5 / 1.5))), population=100_000)
+    small = candidates(One(1, bm25_context=float(np.log(1 + 10.5 / 1.5))), population=10)
+    large = candidates(One(2, bm25_context=float(np.log(1 + 100_000.5 / 1.5))), population=100_000)
     pool = Pool.of([(Kind.CODING, small), (Kind.BUSINESS, large)])
     assert pool.scores[0] == pytest.approx(pool.scores[1])
 

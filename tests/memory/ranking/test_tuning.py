@@ -17,8 +17,8 @@ from sophia_cli.memory.ranking.tuning import (
 )
 from sophia_cli.memory.ranking.weights import Weights
 
-SHIPPED = Weights("shipped", {"dense": 1.5, "bm25": 1.0, "session": 0.5, "length": 0.3})
-OTHER = {"dense": 0.2, "bm25": 0.2, "names": 2.0, "asks": -1.5}
+SHIPPED = Weights("shipped", {"dense": 1.5, "bm25_context": 1.0, "session": 0.5, "length": 0.3})
+OTHER = {"dense": 0.2, "bm25_context": 0.2, "names": 2.0, "asks": -1.5}
 
 
 def user(count: int, truth: dict[str, float], seed: int) -> list[Marked]:

@@ -275,20 +275,9 @@ class Peer:
         }
 
 
-def _sparse(value: Json) -> engine.SparseVector:
-    if "indices" in value:
-        return engine.SparseVector(**value)
-    return _bm25(value).embed_document(value["text"])
-
-
-def _bm25(document: Json) -> engine.Bm25:
-    assert document["model"] == "qdrant/bm25"
-    return engine.Bm25(engine.Bm25Config(**document["options"]))
-
-
 def _point(given: Json) -> engine.Point:
     vectors = {
-        name: _sparse(value) if isinstance(value, dict) else value
+        name: engine.SparseVector(**value) if isinstance(value, dict) else value
         for name, value in given["vector"].items()
     }
     return engine.Point(given["id"], vectors, given["payload"])
@@ -298,7 +287,7 @@ def _query(given: Json) -> engine.QueryRequest:
     if set(given["query"]) != {"nearest"}:
         raise NotImplementedError(f"query {given['query']}")
     asked = given["query"]["nearest"]
-    vector = _bm25(asked).embed_query(asked["text"]) if isinstance(asked, dict) else asked
+    vector = engine.SparseVector(**asked) if isinstance(asked, dict) else asked
     return engine.QueryRequest(
         limit=given["limit"],
         query=engine.Query.Nearest(vector, using=given["using"]),

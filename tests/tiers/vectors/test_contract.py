@@ -59,18 +59,19 @@ def test_every_candidate_has_a_score_by_every_signal(vectors: Vectors) -> None:
     found = vectors.candidates(CODING, query, "alpha", ANY, 20)
     numbers = [id_.int & 0xFFFF_FFFF for id_ in found.ids]
     assert len(set(numbers)) == len(numbers)
-    for name in ("dense", "context"):
-        cosine = matrix(entries, name) @ query
-        assert set(np.argsort(-cosine)[:20].tolist()) <= set(numbers)
-        column = found.scores[:, SIGNALS.index(name)]
-        lowest = np.sort(cosine)[-20]
-        np.testing.assert_allclose(column, np.maximum(cosine[numbers], lowest), atol=1e-5)
+    own = matrix(entries, "dense") @ query
+    dense = found.scores[:, SIGNALS.index("dense")]
+    np.testing.assert_allclose(dense, own[numbers], atol=1e-5)
+    cosine = matrix(entries, "context") @ query
+    assert set(np.argsort(-cosine)[:20].tolist()) <= set(numbers)
+    column = found.scores[:, SIGNALS.index("context")]
+    lowest = np.sort(cosine)[-20]
+    np.testing.assert_allclose(column, np.maximum(cosine[numbers], lowest), atol=1e-5)
     brought = {number for number in numbers if number % 4 == 0}
     assert len(brought) >= 20
-    for name in ("bm25", "bm25_context"):
-        column = found.scores[:, SIGNALS.index(name)]
-        with_the_word = [number in brought for number in numbers]
-        assert column[with_the_word].min() >= column.min() > 0
+    column = found.scores[:, SIGNALS.index("bm25_context")]
+    with_the_word = [number in brought for number in numbers]
+    assert column[with_the_word].min() >= column.min() > 0
     assert found.scores.dtype == np.float32
     assert found.population == 300
 
@@ -85,14 +86,14 @@ def test_equal_memories_get_equal_scores_wherever_the_limit_cuts(vectors: Vector
     alike = [score for number, score in dense.items() if number < 50]
     assert len(alike) >= 10
     np.testing.assert_allclose(alike, 1.0, atol=1e-5)
-    assert len(_column(found, "bm25")) == len(found.ids)
+    assert len(_column(found, "bm25_context")) == len(found.ids)
 
 
 def test_bm25_ranks_the_rare_word_first(vectors: Vectors) -> None:
     common = [f"the deploy pipeline failed on step {number}" for number in range(40)]
     _texts(vectors, *common, "the deploy pipeline failed on the zeppelin")
     found = vectors.candidates(CODING, unit(1), "zeppelin pipeline", ANY, 100)
-    scores = _column(found, "bm25")
+    scores = _column(found, "bm25_context")
     assert max(scores, key=lambda number: scores[number]) == 40
     assert len(scores) == 41
 
@@ -100,7 +101,7 @@ def test_bm25_ranks_the_rare_word_first(vectors: Vectors) -> None:
 def test_stemming_case_and_accents_do_not_hide_a_word(vectors: Vectors) -> None:
     _texts(vectors, "Deploying the CAFÉ", "nothing of interest")
     found = vectors.candidates(CODING, unit(1), "deployed cafe", ANY, 10)
-    assert set(_column(found, "bm25")) == {0}
+    assert set(_column(found, "bm25_context")) == {0}
 
 
 def test_the_neighbours_words_are_a_signal_of_their_own(vectors: Vectors) -> None:
@@ -111,7 +112,6 @@ def test_the_neighbours_words_are_a_signal_of_their_own(vectors: Vectors) -> Non
     ]
     vectors.upsert(CODING, turns)
     found = vectors.candidates(CODING, unit(1), "shard", ANY, 10)
-    assert set(_column(found, "bm25")) == {3}
     nearer_first = _column(found, "bm25_context")
     assert sorted(nearer_first, key=lambda number: -nearer_first[number]) == [3, 1, 2]
 
@@ -129,7 +129,7 @@ def test_a_query_without_words_is_answered_by_meaning(vectors: Vectors, text: st
     _texts(vectors, "one thing", "another thing")
     found = vectors.candidates(CODING, unit(0), text, ANY, 10)
     assert found.ids[0] == numbered(0)
-    assert _column(found, "bm25") == {}
+    assert _column(found, "bm25_context") == {}
 
 
 def test_text_without_words_can_be_stored(vectors: Vectors) -> None:
@@ -143,7 +143,7 @@ def test_text_without_words_can_be_stored(vectors: Vectors) -> None:
 def test_unicode_text_is_found_by_its_own_words(vectors: Vectors, text: str) -> None:
     _texts(vectors, text, "something else")
     found = vectors.candidates(CODING, unit(5), text, ANY, 10)
-    assert set(_column(found, "bm25")) == {0}
+    assert set(_column(found, "bm25_context")) == {0}
 
 
 def _facts(found: Candidates) -> dict[int, dict[str, Any]]:
@@ -195,7 +195,7 @@ def test_an_entry_is_updated_in_place(vectors: Vectors) -> None:
     found = vectors.candidates(CODING, unit(77), "old", ANY, 10)
     assert found.facts["turn"].tolist() == [4]
     assert found.scores[0, 0] == pytest.approx(1.0, abs=1e-5)
-    assert _column(found, "bm25") == {}
+    assert _column(found, "bm25_context") == {}
     assert vectors.nearest(CODING, unit(77), Where(user="ana"), 10) == []
 
 
@@ -282,7 +282,7 @@ def test_filters_hold_for_every_signal(vectors: Vectors, where: Where, expected:
     )
     found = vectors.candidates(CODING, unit(50), word, where, 10)
     assert {id_.int & 0xFFFF for id_ in found.ids} == expected
-    assert set(_column(found, "bm25")) == expected
+    assert set(_column(found, "bm25_context")) == expected
     assert {id_.int & 0xFFFF for id_, _ in vectors.nearest(CODING, unit(50), where, 10)} == expected
     assert found.population == 4
 
@@ -298,7 +298,7 @@ def test_a_filter_holds_where_one_signal_brings_more_than_it_lets_through(
     found = vectors.candidates(CODING, unit(999), "shared", Where(user="bo"), 15)
     numbers = {id_.int & 0xFFFF for id_ in found.ids}
     assert numbers and all(number % 3 == 0 for number in numbers)
-    assert set(_column(found, "bm25")) == numbers
+    assert set(_column(found, "bm25_context")) == numbers
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ STRANGE: list[Any] = [
             "result": [
                 {"points": [{"id": str(numbered(1)), "version": 0, "score": 1, "payload": facts}]}
             ]
-            * 4
+            * 2
         }
         for facts in ({"turn": "x"}, {"shape": [1]}, {"speaker": []}, {"thread": {}}, {"at": "y"})
     ),

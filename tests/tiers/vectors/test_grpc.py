@@ -42,9 +42,7 @@ class Collections(collections_service_pb2_grpc.CollectionsServicer):
             vectors_config=wire.VectorsConfig(
                 params_map=wire.VectorParamsMap(map={"dense": params, "context": params})
             ),
-            sparse_vectors_config=wire.SparseVectorConfig(
-                map={"bm25": sparse, "bm25_context": sparse}
-            ),
+            sparse_vectors_config=wire.SparseVectorConfig(map={"bm25_context": sparse}),
         )
         return wire.GetCollectionInfoResponse(
             result=wire.CollectionInfo(
@@ -152,22 +150,16 @@ def test_texts_options_and_facts_travel_unchanged(pair: tuple[Server, Server]) -
     assert point.payload["turn"].integer_value == 4
     assert point.payload["tags"].list_value.values[0].string_value == "a=b"
     assert "agent" not in point.payload
-    document = point.vectors.vectors.vectors["bm25"].document
-    assert (document.text, document.model) == ("Größe 🧠", "qdrant/bm25")
-    assert document.options["k"].double_value == 1.2
-    assert document.options["b"].double_value == 0.75
-    assert document.options["avg_len"].double_value == 24.0
-    assert document.options["language"].string_value == "english"
-    assert document.options["ascii_folding"].bool_value
-    asked = first.query_points[2]
-    assert asked.using == "bm25"
-    assert asked.query.nearest.document.text == "wie groß?"
-    assert asked.query.nearest.document.options == document.options
+    words = point.vectors.vectors.vectors["bm25_context"].sparse
+    assert (len(words.indices), len(words.values)) == (1, 1)
+    asked = first.query_points[1]
+    assert asked.using == "bm25_context"
+    assert len(asked.query.nearest.sparse.indices) == 2
     assert asked.filter.must[0].field.match.keyword == "ana"
     assert found.ids == [numbered(1)]
     [facts] = found.facts
     assert (facts["turn"], found.speakers[facts["speaker"]]) == (4, "Ana")
-    assert found.scores.tolist() == [[0.5, 0.5, 0.5, 0.5]]
+    assert found.scores.tolist() == [[0.5, 0.5, 0.5]]
     assert set(server.points.keys) == {"the-key"}
 
 

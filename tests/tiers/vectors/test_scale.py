@@ -85,10 +85,9 @@ def test_the_candidates_hold_the_truly_nearest(large: EdgeVectors) -> None:
     first, all_ = [], []
     for asked in _questions():
         found = _numbers(large.candidates(CODING, asked, "", Where(), LIMIT).ids)
-        for name in ("dense", "context"):
-            best = np.argsort(-(matrix(_entries(), name) @ asked))[:LIMIT]
-            first.append(len(found & set(best[:10].tolist())) / 10)
-            all_.append(len(found & set(best.tolist())) / LIMIT)
+        best = np.argsort(-(matrix(_entries(), "context") @ asked))[:LIMIT]
+        first.append(len(found & set(best[:10].tolist())) / 10)
+        all_.append(len(found & set(best.tolist())) / LIMIT)
     assert np.mean(first) >= 0.999
     assert np.mean(all_) >= 0.9
 
@@ -163,7 +162,7 @@ def test_a_store_that_grows_and_shrinks_past_the_bound_stays_right(
         for count in (300, 301, 600):
             vectors.upsert(CODING, _entries()[:count])
             vectors.flush()
-            best = int(np.argmax(matrix(_entries()[:count]) @ asked))
+            best = int(np.argmax(matrix(_entries()[:count], "context") @ asked))
             found = vectors.candidates(CODING, asked, "", Where(), 5)
             assert numbered(best) in found.ids
         vectors.delete(CODING, [one.id for one in _entries()[300:600]])

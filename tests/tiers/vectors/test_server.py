@@ -20,7 +20,6 @@ from .standin import Cluster, Peer
 
 CODING = Kind.CODING
 Peers = Callable[[int], list[Peer]]
-OPTIONS = {"k": 1.2, "b": 0.75, "language": "english", "lowercase": True, "ascii_folding": True}
 
 
 def _vectors(*peers: Peer, **changes: Any) -> ServerVectors:
@@ -37,7 +36,7 @@ def _bodies(peer: Peer, method: str, ending: str) -> list[Any]:
     ]
 
 
-def test_texts_go_to_the_server_unchanged_with_the_options_of_bm25(peers: Peers) -> None:
+def test_words_go_to_the_server_as_they_weigh_with_those_around(peers: Peers) -> None:
     [peer] = peers(1)
     vectors = _vectors(peer)
     vectors.upsert(CODING, [entry(1, "Größe: zählt 🧠", around={-1: "davor"})])
@@ -45,16 +44,14 @@ def test_texts_go_to_the_server_unchanged_with_the_options_of_bm25(peers: Peers)
     vectors.close()
     [written] = _bodies(peer, "PUT", "/points")
     vector = written["points"][0]["vector"]
-    assert vector["bm25"] == {
-        "text": "Größe: zählt 🧠",
-        "model": "qdrant/bm25",
-        "options": OPTIONS | {"avg_len": 24.0},
-    }
-    assert len(vector["bm25_context"]["indices"]) == 3
+    assert set(vector) == {"dense", "context", "bm25_context"}
+    words = vector["bm25_context"]
+    assert len(words["indices"]) == 3
     first = _bodies(peer, "POST", "/points/query/batch")[0]["searches"]
-    assert [search["using"] for search in first] == ["dense", "context", "bm25", "bm25_context"]
-    assert first[2]["query"]["nearest"]["text"] == "wie groß?"
-    assert first[2]["query"]["nearest"]["options"] == OPTIONS | {"avg_len": 24.0}
+    assert [search["using"] for search in first] == ["context", "bm25_context"]
+    asked = first[1]["query"]["nearest"]
+    assert len(asked["indices"]) == 2
+    assert set(asked["values"]) == {1.0}
 
 
 def test_writes_wait_until_they_are_applied(peers: Peers) -> None:
@@ -79,7 +76,7 @@ def test_a_collection_is_created_as_it_is_wanted(peers: Peers) -> None:
             "dense": {"size": DIMENSION, "distance": "Cosine"},
             "context": {"size": DIMENSION, "distance": "Cosine"},
         },
-        "sparse_vectors": {"bm25": {"modifier": "idf"}, "bm25_context": {"modifier": "idf"}},
+        "sparse_vectors": {"bm25_context": {"modifier": "idf"}},
         "shard_number": 3,
         "replication_factor": 2,
         "write_consistency_factor": 2,
