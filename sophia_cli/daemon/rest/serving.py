@@ -41,7 +41,7 @@ async def serve(
         state: where it is said how TCP is.
         patience: seconds that requests have to come to their end.
     """
-    app = Application(backend)
+    app = Application(backend, state)
     async with app.running():
         home = Listener(app.behind(owner), bound, patience)
         home.start()
