@@ -59,7 +59,9 @@ def problem(error: SophiaError, request_id: str, status: int | None = None) -> R
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         error = Internal()
     body = details(error, status, request_id)
-    return Response(json.dumps(body), status, _headers(error, status), MEDIA_TYPE)
+    return Response(
+        json.dumps(body, separators=(",", ":")), status, _headers(error, status), MEDIA_TYPE
+    )
 
 
 def details(error: SophiaError, status: int, request_id: str) -> dict[str, Any]:
