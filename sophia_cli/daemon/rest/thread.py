@@ -96,7 +96,7 @@ class RestThread:
         if self._stopping.is_set():
             return
         backend = Backend(Settings(_configuration), self._host.open)
-        await serve(backend, _bound(self._path), self._state, self._stopped, self._patience)
+        await serve(backend, listen_at(str(self._path)), self._state, self._stopped, self._patience)
         self._path.unlink(missing_ok=True)
 
 
@@ -105,13 +105,13 @@ def _configuration() -> Config:
     return load(dict(os.environ), {}).config
 
 
-def _bound(path: Path) -> socket.socket:
+def listen_at(path: str) -> socket.socket:
     """The socket in the home; a stale one is ours to remove, since we hold the home's lock."""
-    path.unlink(missing_ok=True)
+    Path(path).unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        bound.bind(str(path))
-        path.chmod(0o600)
+        bound.bind(path)
+        Path(path).chmod(0o600)
     except BaseException:
         bound.close()
         raise
