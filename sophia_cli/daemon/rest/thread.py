@@ -1,17 +1,17 @@
 """REST's thread in the resident process: its start behind the first command, and its end.
 
-Nothing of FastAPI is imported here: it takes 0.4 s, which no command is to wait for.
+Neither FastAPI nor asyncio is imported here: they take 0.4 s, which no command is to wait for.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,6 +21,9 @@ from sophia_cli.daemon.host import Host
 from sophia_cli.daemon.rest.state import State
 from sophia_cli.home import Home
 from sophia_cli.locations import rest_socket
+
+if TYPE_CHECKING:
+    import asyncio
 
 _PAUSE = 5.0
 _POLL = 0.1
@@ -78,6 +81,8 @@ class RestThread:
     def _serve_until_stopped(self) -> None:
         while self._ready is not None and self._ready.is_alive() and not self._stopping.is_set():
             self._ready.join(_POLL)
+        import asyncio
+
         while not self._stopping.is_set():
             try:
                 asyncio.run(self._serve())
@@ -87,6 +92,8 @@ class RestThread:
                 self._stopping.wait(_PAUSE)
 
     async def _serve(self) -> None:
+        import asyncio
+
         from sophia_cli.daemon.rest.backend import Backend
         from sophia_cli.daemon.rest.serving import serve
         from sophia_cli.daemon.rest.settings import Settings
