@@ -10,6 +10,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -133,5 +134,5 @@ def _wait_for(path: str) -> None:
     for _ in range(1000):
         with contextlib.suppress(OSError), closing(_Client(path)):
             return
-        threading.Event().wait(0.01)
+        time.sleep(0.01)
     raise TimeoutError(path)

@@ -48,7 +48,7 @@ async def serve(
         door = _TcpDoor(backend, app, state, patience)
         try:
             while home.serving and path.exists():
-                door.follow()
+                await door.follow()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), _LOOK_EVERY)
                     break
@@ -69,7 +69,7 @@ class _TcpDoor:
         self._ending: set[asyncio.Task[None]] = set()
         self._wanted: tuple[object, ...] = ()
 
-    def follow(self) -> None:
+    async def follow(self) -> None:
         """Brings the listener in line with the configuration; a fault is noted, never raised."""
         settings = self._backend.settings
         rest, fault = settings.rest, settings.fault
@@ -77,7 +77,7 @@ class _TcpDoor:
         if wanted != self._wanted:
             try:
                 self._close()
-                self._open_at(rest)
+                await self._open_at(rest)
                 self._wanted = wanted
             except SophiaError as error:
                 fault = fault or error.message
@@ -99,11 +99,11 @@ class _TcpDoor:
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
-    def _open_at(self, rest: Rest) -> None:
+    async def _open_at(self, rest: Rest) -> None:
         if rest.listen is None:
             return
-        tls = tcp.context(rest.tls)
-        bound = tcp.bound(rest.listen)
+        tls = await asyncio.to_thread(tcp.context, rest.tls)
+        bound = await asyncio.to_thread(tcp.bound, rest.listen)  # It may look a name up.
         self._open = Listener(self._app, bound, self._patience, tls)
         self._open.start()
         scheme = "http" if tls is None else "https"
