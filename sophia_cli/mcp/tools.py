@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from sophia_cli.api.access import Access, Scope
 from sophia_cli.api.memories import Memories
 from sophia_cli.api.requests import NewMemory, Recall, Request, Sentence, Similar, parsed
 from sophia_cli.api.results import Result, envelope
 from sophia_cli.errors import SophiaError
 from sophia_cli.mcp import quoting, schemas
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +69,27 @@ class Tool:
         """Whether a call of this caller may change the memory."""
         return self.writes and Scope.WRITE in access.scopes
 
-    def answer(self, memories: Memories, arguments: Mapping[str, Any]) -> Answer:
-        """Carries out one call; a fault is an answer as well."""
+    def answer(self, opened: Callable[[], Memories], arguments: Mapping[str, Any]) -> Answer:
+        """Carries out one call; a fault is an answer as well.
+
+        Args:
+            opened: the memory as the caller may use it.
+        """
         started = time.perf_counter()
         try:
-            answered = self.call(memories, parsed(self.request, arguments))
+            answered = self.call(opened(), parsed(self.request, arguments))
+            told = envelope(answered, self.command, _since(started))
+            degraded = [f"Degraded: {quoting.quoted(reason)}" for reason in answered.degraded]
+            return Answer(told, "\n".join([*degraded, self.text(answered)]))
         except SophiaError as error:
-            return self.failed(error, started)
-        told = envelope(answered, self.command, _since(started))
-        degraded = [f"Degraded: {quoting.quoted(reason)}" for reason in answered.degraded]
-        return Answer(told, "\n".join([*degraded, self.text(answered)]))
+            return self._failed(error, started)
+        except Exception as error:
+            # Its message may hold what was asked or found.
+            log.error("an mcp tool failed", tool=self.name, error=type(error).__name__)
+            fault = _Unexpected(f"an error in sophia itself: {type(error).__name__}")
+            return self._failed(fault, started)
 
-    def failed(self, error: SophiaError, started: float) -> Answer:
-        """An error as the command line tells it."""
+    def _failed(self, error: SophiaError, started: float) -> Answer:
         told = {
             "status": "error",
             "command": self.command,
@@ -91,6 +103,10 @@ class Tool:
         hint = f"\nHint: {quoting.quoted(error.hint)}" if error.hint else ""
         text = f"Failed: {error.code}: {quoting.quoted(error.message)}{hint}"
         return Answer(told, text, failed=True)
+
+
+class _Unexpected(SophiaError):
+    code = "internal"
 
 
 def _since(started: float) -> float:
@@ -213,7 +229,7 @@ TOOLS: tuple[Tool, ...] = (
         "forget",
         schemas.Forget,
         schemas.RECEIPT,
-        lambda memories, request: memories.forget(request.ids),
+        lambda memories, request: memories.forget(list(dict.fromkeys(request.ids))),
         _forgotten,
         frozenset({Scope.WRITE}),
         writes=True,
