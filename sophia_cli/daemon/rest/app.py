@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
@@ -57,9 +57,9 @@ class Application:
                 return
         await self._own(scope, receive, send)
 
-    def behind(self, caller: Caller) -> ASGIApp:
-        """The application as it is served to those whom `caller` knows."""
-        return RequestIds(Errors(Gate(self, caller)))
+    def behind(self, identify: Callable[[Scope], Awaitable[Caller]]) -> ASGIApp:
+        """The application as it is served to those whom `identify` knows."""
+        return RequestIds(Errors(Gate(self, identify)))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sophia_cli.api.access import OWNER, Access
 
-Caller = Callable[[Scope], Awaitable[Access]]
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: an id that belongs to nobody else, and what they may do."""
+
+    id: str
+    access: Access
 
 
 class Gate:
-    """Middleware: puts the caller's `access` into the state, or raises what keeps them out.
+    """Middleware: puts `caller` (the id) and `access` into the state, or keeps them out.
 
     Args:
         app: what lies behind.
-        caller: says who asks; raises `Unauthorized`, `RateLimited` or `TierDown`.
+        identify: says who asks; raises `Unauthorized`, `RateLimited` or `TierDown`.
     """
 
-    def __init__(self, app: ASGIApp, caller: Caller) -> None:
+    def __init__(self, app: ASGIApp, identify: Callable[[Scope], Awaitable[Caller]]) -> None:
         self._app = app
-        self._caller = caller
+        self._identify = identify
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        scope["state"]["access"] = await self._caller(scope)
+        caller = await self._identify(scope)
+        scope["state"] |= {"caller": caller.id, "access": caller.access}
         await self._app(scope, receive, send)
 
 
-async def owner(scope: Scope) -> Access:  # noqa: ARG001
+async def owner(scope: Scope) -> Caller:  # noqa: ARG001
     """Who may open the socket in the home."""
-    return OWNER
+    return Caller("owner", OWNER)
