@@ -60,13 +60,19 @@ def message_of(line: bytes | None) -> types.JSONRPCMessage:
     """
     if line is None:
         raise Malformed(types.INVALID_REQUEST, f"a message has at most {LONGEST_LINE:,} bytes")
+    message = None
     with contextlib.suppress(ValueError):
-        return types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+        message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+    # The SDK takes a request whose id is none for a notification, which nobody answers.
+    if message is not None and not isinstance(message, types.JSONRPCNotification):
+        return message
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         raise Malformed(types.PARSE_ERROR, "not a line of JSON") from None
     id_ = found.get("id") if isinstance(found, dict) else None
+    if message is not None and "id" not in found:
+        return message
     known = id_ if isinstance(id_, str | int) and not isinstance(id_, bool) else None
     raise Malformed(types.INVALID_REQUEST, "not a message of JSON-RPC 2.0", known)
 

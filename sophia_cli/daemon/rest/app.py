@@ -21,6 +21,7 @@ from sophia_cli.daemon.rest.problems import of_http, problem
 from sophia_cli.daemon.rest.request_ids import RequestIds
 from sophia_cli.daemon.rest.routes import health, questions
 from sophia_cli.errors import SophiaError
+from sophia_cli.mcp import http as mcp
 
 ROUTERS = (questions.router, health.router)
 
@@ -36,9 +37,9 @@ class Face:
     app: Starlette
 
 
-def faces(backend: Backend) -> Sequence[Face]:  # noqa: ARG001
+def faces(backend: Backend) -> Sequence[Face]:
     """What is served beside our own routes."""
-    return ()
+    return (Face(mcp.PATH, mcp.application(backend.memories)),)
 
 
 class Application:
