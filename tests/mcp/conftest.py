@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -133,3 +134,12 @@ async def official(sophia: Sophia, *options: str, **settings: Any) -> AsyncItera
     with Path(os.devnull).open("w") as nowhere:
         async with Client(stdio_client(server, errlog=nowhere), **settings) as client:
             yield client
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on which nothing listens just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
