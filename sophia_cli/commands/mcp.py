@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Annotated
 
 import typer
 
 from sophia_cli.api.access import Access, Scope
 from sophia_cli.api.memories import Memories
+from sophia_cli.commands.mcp_editors import ReadOnlyOption, install, uninstall
 from sophia_cli.commands.options import AgentOption, KindOption, SessionOption, UserOption
 from sophia_cli.config.loading import load
 from sophia_cli.config.model import Config
 from sophia_cli.errors import InvalidInput
-from sophia_cli.help import Group
+from sophia_cli.help import Command, Group
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.model import Kind
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.validation import checked_name
 
-ReadOnlyOption = Annotated[bool, typer.Option("--read-only", help="Store and forget nothing.")]
-
 group = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
+group.command(cls=Command)(install)
+group.command(cls=Command)(uninstall)
 
 
 @group.callback(invoke_without_command=True)
@@ -39,7 +39,7 @@ def command(
     Editors start it by themselves once it is installed. With --user, --agent, --session or --kind
     it stores and finds that part of the memory only.
 
-    \\b
+    \b
     Examples:
       sophia mcp install cursor
       sophia mcp install claude --user ana --read-only
