@@ -56,6 +56,10 @@ def command(
     invocation = Invocation.of(context)
     if invocation.terminal.json_mode:
         raise InvalidInput("the standard output is the editor's: there is no --json")
+    if invocation.environment.stdin.isatty():
+        invocation.terminal.note(
+            "waiting for an editor's messages; sophia mcp install EDITOR has one send them"
+        )
     # It takes most of a second where the resident process has not loaded it yet.
     from sophia_cli.mcp.server import Caller, build
     from sophia_cli.mcp.stdio import serve

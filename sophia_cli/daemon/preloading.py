@@ -24,8 +24,8 @@ _POLL = 0.05
 log = structlog.get_logger()
 
 
-def preload(after: threading.Thread, busy: Callable[[], bool]) -> None:
-    """Loads the SDK of `sophia mcp` in the background.
+def preload(after: threading.Thread, busy: Callable[[], bool]) -> threading.Thread:
+    """Loads the SDK of `sophia mcp` in the background; returns the thread that does.
 
     Args:
         after: what is to end first.
@@ -42,7 +42,9 @@ def preload(after: threading.Thread, busy: Callable[[], bool]) -> None:
                 log.exception("cannot be loaded", module=name)
                 return
 
-    threading.Thread(target=work, name="preloading", daemon=True).start()
+    loading = threading.Thread(target=work, name="preloading", daemon=True)
+    loading.start()
+    return loading
 
 
 def _wait_for_a_quiet_moment(busy: Callable[[], bool]) -> None:

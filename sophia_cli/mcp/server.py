@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -24,7 +24,8 @@ from sophia_cli.api.access import Access, Scope
 from sophia_cli.api.memories import Memories
 from sophia_cli.errors import InvalidInput, NotFound, SophiaError
 from sophia_cli.mcp import prompts, resources, schemas
-from sophia_cli.mcp.tools import TOOLS, Tool
+from sophia_cli.mcp.tool import unexpected
+from sophia_cli.mcp.tools import TOOLS
 
 Context = ServerRequestContext[Any, Any]
 T = TypeVar("T")
@@ -38,6 +39,7 @@ INSTRUCTIONS = (
     " it says of itself. Forget only what the user has agreed to lose."
 )
 
+_BY_NAME = {tool.name: tool for tool in TOOLS}
 _AT_ONCE = 8
 _RESOURCE_NOT_FOUND = -32002
 """What protocols before 2026-07-28 have for it; since then it is INVALID_PARAMS."""
@@ -85,13 +87,15 @@ class _Handlers:
 
     async def list_tools(self, context: Context, _: Any) -> types.ListToolsResult:
         access = self._caller_of(context).access
-        offered = [_described(tool, access) for tool in TOOLS if tool.offered_to(access)]
+        offered = [
+            _described(tool.name, tool.changes(access)) for tool in TOOLS if tool.offered_to(access)
+        ]
         return types.ListToolsResult(tools=offered)
 
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        tool = next((each for each in TOOLS if each.name == params.name), None)
+        tool = _BY_NAME.get(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"no tool {params.name[:60]!r}")
         opened = self._caller_of(context).memories
@@ -128,8 +132,9 @@ class _Handlers:
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         opened = self._caller_of(context).memories
+        work = partial(_told, lambda: resources.read(params.uri, opened()))
         try:
-            text = await self._in_thread(lambda: resources.read(params.uri, opened()))
+            text = await self._in_thread(work)
         except SophiaError as error:
             raise _protocol_error(error, context) from None
         held = types.TextResourceContents(uri=params.uri, mime_type=resources.MIME_TYPE, text=text)
@@ -157,7 +162,8 @@ class _Handlers:
             if isinstance(params.ref, types.PromptReference):
                 values = prompts.completions(params.ref.name, params.argument.name, begun)
             elif params.ref.uri == resources.MEMORY:
-                values = await self._in_thread(lambda: resources.ids(begun, opened()))
+                work = partial(_told, lambda: resources.ids(begun, opened()))
+                values = await self._in_thread(work)
             else:
                 raise NotFound(f"no resource template {params.ref.uri[:100]!r}")
         except SophiaError as error:
@@ -169,8 +175,20 @@ class _Handlers:
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
 
-def _described(tool: Tool, access: Access) -> types.Tool:
-    changes = tool.changes(access)
+def _told(work: Callable[[], T]) -> T:
+    """Work whose faults are all of ours: the SDK would tell the text of any other."""
+    try:
+        return work()
+    except SophiaError:
+        raise
+    except Exception as error:
+        raise unexpected(error, "resource") from None
+
+
+@cache
+def _described(name: str, changes: bool) -> types.Tool:
+    """A tool as it is listed; `changes` where the caller may change the memory by it."""
+    tool = _BY_NAME[name]
     return types.Tool(
         name=tool.name,
         title=tool.title,

@@ -56,6 +56,8 @@ def _read(session: _Session, portal: BlockingPortal, environment: Environment) -
         return session.fault is not None or environment.cancelled.is_set()
 
     for line in lines(environment.stdin.fileno(), lambda: given_up() or environment.ending()):
+        if given_up():
+            break
         portal.call(session.take, line)
     while not given_up() and not portal.call(session.settled, _PAUSE):
         pass

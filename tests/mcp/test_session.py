@@ -153,6 +153,18 @@ def test_ctrl_c_ends_it(edit: Start, way: tuple[str, ...]) -> None:
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_an_editor_that_asks_and_never_reads_can_be_left(edit: Start, way: tuple[str, ...]) -> None:
+    editor = edit(way=way)
+    os.set_blocking(editor.process.stdin.fileno(), False)
+    line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}) + "\n"
+    with pytest.raises(BlockingIOError):
+        while True:  # until nobody takes more
+            editor.write(line * 100)
+    editor.process.send_signal(signal.SIGINT)
+    assert editor.process.wait(20) == 130
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_an_editor_that_ends_the_bridge_leaves_nothing_behind(
     edit: Start, shared: Sophia, number: signal.Signals
