@@ -18,7 +18,7 @@ HEADERS = {"accept": "application/json, text/event-stream", "content-type": "app
 
 
 @pytest.fixture
-def home(shared: Sophia) -> Iterator[httpx.Client]:
+def door(shared: Sophia) -> Iterator[httpx.Client]:
     """The door in the home, where everybody is the owner."""
     path = rest_socket(str(shared.home))
     wait_until(lambda: shared.home.joinpath(path).exists())
@@ -32,18 +32,18 @@ def asked(method: str, **params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
-def test_there_is_no_session_to_take_over(home: httpx.Client) -> None:
-    answer = home.post("/mcp", json=asked("initialize", **HELLO))
+def test_there_is_no_session_to_take_over(door: httpx.Client) -> None:
+    answer = door.post("/mcp", json=asked("initialize", **HELLO))
     assert answer.status_code == 200
     assert "mcp-session-id" not in answer.headers
     # Without a handshake, and under the id of a session that nobody has: it is all the same.
-    listed = home.post("/mcp", json=asked("tools/list"), headers={"mcp-session-id": "another's"})
+    listed = door.post("/mcp", json=asked("tools/list"), headers={"mcp-session-id": "another's"})
     assert len(listed.json()["result"]["tools"]) == 6
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD"])
-def test_only_requests_are_taken(home: httpx.Client, method: str) -> None:
-    answer = home.request(method, "/mcp")
+def test_only_requests_are_taken(door: httpx.Client, method: str) -> None:
+    answer = door.request(method, "/mcp")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -61,21 +61,21 @@ def test_only_requests_are_taken(home: httpx.Client, method: str) -> None:
     ],
 )
 def test_pages_of_other_machines_are_kept_out(
-    home: httpx.Client, origin: str | None, host: str, status: int
+    door: httpx.Client, origin: str | None, host: str, status: int
 ) -> None:
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
-    assert home.post("/mcp", json=asked("ping"), headers=headers).status_code == status
+    assert door.post("/mcp", json=asked("ping"), headers=headers).status_code == status
 
 
-def test_what_is_no_message_is_refused(home: httpx.Client) -> None:
-    assert home.post("/mcp", content=b"{").status_code == 400
-    assert home.post("/mcp", content=b"[]").status_code == 400
+def test_what_is_no_message_is_refused(door: httpx.Client) -> None:
+    assert door.post("/mcp", content=b"{").status_code == 400
+    assert door.post("/mcp", content=b"[]").status_code == 400
     assert (
-        home.post("/mcp", content=b"{}", headers={"content-type": "text/plain"}).status_code == 400
+        door.post("/mcp", content=b"{}", headers={"content-type": "text/plain"}).status_code == 400
     )
-    assert home.post("/mcp", content=b"x" * (LONGEST_LINE + 1)).status_code == 413
-    assert home.post("/mcp/", json=asked("ping")).status_code == 404
-    assert home.post("/mcp", json=asked("ping")).json()["result"] == {}
+    assert door.post("/mcp", content=b"x" * (LONGEST_LINE + 1)).status_code == 413
+    assert door.post("/mcp/", json=asked("ping")).status_code == 404
+    assert door.post("/mcp", json=asked("ping")).json()["result"] == {}
 
 
 def test_a_token_sees_what_it_is_bound_to_and_no_more(sophia: Sophia, free_port: int) -> None:
