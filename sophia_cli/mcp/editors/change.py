@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sophia_cli.errors import Conflict, InvalidInput, Refused
-from sophia_cli.mcp.editors.editor import SERVER, Editor
+from sophia_cli.mcp.editors.editor import SERVER, VARIABLES, Editor
 from sophia_cli.mcp.editors.edits import with_value, without
 from sophia_cli.mcp.editors.jsonc import Malformed, parse
 
@@ -88,12 +88,9 @@ def installed(editor: Editor, path: Path, entry: Mapping[str, Any]) -> Change:
         if there is None:
             return Change(path, before, with_value(after, place, entry))
         for key, value in entry.items():
-            # One by one: the user may have variables of their own there.
-            named = value if key == "env" and isinstance(there.get(key), dict) else None
-            for name, text in (named or {}).items():
-                after = with_value(after, (*place, key, name), text)
-            if named is None:
+            if key != "env":
                 after = with_value(after, (*place, key), value)
+        after = _with_variables(after, (*place, "env"), there.get("env"), entry.get("env", {}))
     except Malformed as error:
         raise _unusable(path, error) from None
     return Change(path, before, after)
@@ -118,6 +115,19 @@ def _entry(text: str, place: tuple[str, str]) -> dict[str, Any] | None:
     for key in place:
         found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else None
+
+
+def _with_variables(
+    text: str, place: tuple[str, ...], there: Any, wanted: Mapping[str, str]
+) -> str:
+    """The variables that lead to the memory as they are to be; the user's own stay."""
+    if not isinstance(there, dict):
+        return with_value(text, place, wanted) if wanted else text
+    for name, value in wanted.items():
+        text = with_value(text, (*place, name), value)
+    for name in VARIABLES:
+        text = text if name in wanted else without(text, (*place, name))
+    return text
 
 
 def _unusable(path: Path, error: Malformed) -> InvalidInput:

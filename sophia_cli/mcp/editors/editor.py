@@ -17,6 +17,8 @@ from sophia_cli.errors import InvalidInput
 
 SERVER = "sophia"
 """The name of our entry."""
+VARIABLES = ("SOPHIA_HOME", "SOPHIA_CONFIG", "SOPHIA_PROFILE")
+"""Those that lead to a memory: they are ours in the entry, all others the user's."""
 
 
 class Name(StrEnum):

@@ -186,6 +186,21 @@ def test_the_way_to_this_memory_is_written_down(sophia: Sophia, user: Path) -> N
     }
 
 
+def test_an_entry_leads_to_the_memory_that_is_meant_now(sophia: Sophia, user: Path) -> None:
+    file = user / "mcp.json"
+    install = ("mcp", "install", "cursor", "--yes", "--path", str(file))
+
+    def variables() -> dict[str, str]:
+        found: dict[str, str] = json.loads(file.read_text())["mcpServers"]["sophia"]["env"]
+        return found
+
+    assert sophia(*install, "--profile", "local").returncode == 0
+    assert set(variables()) == {"SOPHIA_HOME", "SOPHIA_PROFILE"}
+    file.write_text(file.read_text().replace('"env": {', '"env": {"LANG": "C.UTF-8",'))
+    assert sophia(*install, env={"SOPHIA_HOME": str(user / "other")}).returncode == 0
+    assert variables() == {"LANG": "C.UTF-8", "SOPHIA_HOME": str(user / "other")}
+
+
 def test_bounds_before_the_command_are_not_dropped_in_silence(sophia: Sophia, user: Path) -> None:
     ended = sophia("mcp", "--user", "ana", "install", "cursor", "--yes")
     assert ended.returncode == 2
