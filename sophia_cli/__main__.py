@@ -16,6 +16,8 @@ if MYPY:
 
 # Commands about the resident process, that outlive one request, or on a store of their own.
 FOREGROUND = frozenset({"up", "down", "status", "serve", "logs", "config", "bench"})
+# Commands below a command that have to do with no memory.
+FOREGROUND_BELOW = frozenset({("mcp", "install"), ("mcp", "uninstall")})
 # Global options that take a value, so that the value is not taken for the command.
 WITH_VALUE = frozenset({"--config", "--profile"})
 
@@ -51,19 +53,28 @@ def for_resident(arguments: list[str]) -> bool:
             return False
         if argument.startswith(("--install-completion", "--show-completion")):
             return False
-    command = _command(arguments)
-    return command is not None and command not in FOREGROUND
+    words = _words(arguments)
+    if not words or words[0] in FOREGROUND:
+        return False
+    return tuple(words[:2]) not in FOREGROUND_BELOW
 
 
 def _command(arguments: list[str]) -> str | None:
     """The command's name in a command line."""
+    words = _words(arguments)
+    return words[0] if words else None
+
+
+def _words(arguments: list[str]) -> list[str]:
+    """What is no option, nor the value of a global one: the command first."""
+    found = []
     words = iter(arguments)
     for word in words:
         if word in WITH_VALUE:
             next(words, None)
         elif not word.startswith("-"):
-            return word
-    return None
+            found.append(word)
+    return found
 
 
 def _open_closed_streams() -> None:

@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "status": "status",
     "serve": "serve",
     "logs": "logs",
+    "mcp": "mcp",
     "lend-vectors": "lend_vectors",
 }
 """Each command and the module of `sophia_cli.commands` that defines it, in the order of --help."""

@@ -21,6 +21,7 @@ import structlog
 
 from sophia_cli import __version__, wire
 from sophia_cli.daemon.host import Host
+from sophia_cli.daemon.preloading import preload
 from sophia_cli.daemon.requests import environment_of, parsed, receive
 from sophia_cli.daemon.rest.thread import RestThread
 from sophia_cli.environment import Environment
@@ -84,7 +85,9 @@ class Server:
             end.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wake_in, selectors.EVENT_READ, self._awake)
-        self._rest.start(after=self._host.warm_up())
+        opening = self._host.warm_up()
+        self._rest.start(after=opening)
+        preload(after=opening, busy=lambda: bool(self._now_running()))
         log.info("serving", version=__version__, pid=os.getpid())
         beat = time.monotonic()
         while not (self._stopping and self._wound_down()):

@@ -75,6 +75,25 @@ def test_a_bound_caller_writes_as_the_user_and_kind_it_is_bound_to(as_: As, user
     assert (memory.user, memory.kind) == (user, Kind.BUSINESS)
 
 
+def test_a_caller_may_be_bound_to_an_agent_and_a_conversation(as_: As, user: str) -> None:
+    mine = as_(Access("bound", ALL, agent="cursor", session=user))
+    (stored,) = mine.remember([NewMemory(content=f"the lock is green {user}")]).data
+    for agent, session in (("other", user), ("cursor", "other")):
+        of_another = NewMemory(content=f"the lock is red {user}", agent=agent, session=session)
+        (theirs,) = as_().remember([of_another]).data
+        with pytest.raises(NotFound):
+            mine.forget([theirs.id])
+        with pytest.raises(Forbidden, match="bound to another"):
+            mine.remember([of_another])
+        with pytest.raises(Forbidden, match="bound to another"):
+            mine.recall(Recall(query="the lock", agent=agent, session=session))
+    assert [each.memory.id for each in mine.recall(Recall(query="the lock")).data] == [stored.id]
+    (memory,) = as_().get(stored.id).data
+    assert (memory.agent, memory.session) == ("cursor", user)
+    with pytest.raises(Forbidden):
+        mine.stats()
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -21,6 +21,7 @@ from sophia_cli.daemon.rest.readiness import Readiness
 from sophia_cli.daemon.rest.request_ids import RequestIds
 from sophia_cli.daemon.rest.routes import description, figures, health, memories, questions
 from sophia_cli.daemon.rest.state import State
+from sophia_cli.mcp import http as mcp
 
 ROUTERS = (memories.router, questions.router, figures.router, health.router, description.router)
 # Requests at work at once. Each holds a connection to PostgreSQL for parts of its time only.
@@ -38,9 +39,9 @@ class Face:
     app: Starlette
 
 
-def faces(backend: Backend) -> Sequence[Face]:  # noqa: ARG001
+def faces(backend: Backend) -> Sequence[Face]:
     """What is served beside our own routes."""
-    return ()
+    return (Face(mcp.PATH, mcp.application(backend.memories)),)
 
 
 class Application:

@@ -1,0 +1,57 @@
+"""What takes long to load is loaded before it is wanted, in moments when no command runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+
+import structlog
+
+# In pieces, so that a command that comes meanwhile shares the interpreter with one of them only.
+_MODULES = (
+    "mcp_types._types",
+    "mcp_types._v2025_11_25",
+    "mcp_types._v2026_07_28",
+    "mcp.server.lowlevel",
+    "sophia_cli.mcp.stdio",
+    "sophia_cli.mcp.server",
+)
+_QUIET = 0.3
+_PATIENCE = 10.0
+_POLL = 0.05
+log = structlog.get_logger()
+
+
+def preload(after: threading.Thread, busy: Callable[[], bool]) -> threading.Thread:
+    """Loads the SDK of `sophia mcp` in the background; returns the thread that does.
+
+    Args:
+        after: what is to end first.
+        busy: whether a command runs; it is waited for, but not for ever.
+    """
+
+    def work() -> None:
+        after.join()
+        for name in _MODULES:
+            _wait_for_a_quiet_moment(busy)
+            try:
+                import_module(name)
+            except Exception:
+                log.exception("cannot be loaded", module=name)
+                return
+
+    loading = threading.Thread(target=work, name="preloading", daemon=True)
+    loading.start()
+    return loading
+
+
+def _wait_for_a_quiet_moment(busy: Callable[[], bool]) -> None:
+    now = time.monotonic()
+    quiet_since, end = now, now + _PATIENCE
+    while now < min(quiet_since + _QUIET, end):
+        time.sleep(_POLL)
+        now = time.monotonic()
+        if busy():
+            quiet_since = now

@@ -1,0 +1,1 @@
+"""`sophia mcp install`: the configurations of editors, changed without harm to what is in them."""
