@@ -19,8 +19,8 @@ T = TypeVar("T")
 HEADER = "X-Request-Id"
 """The header of HTTP that carries it."""
 
-_LONGEST = 64
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_LONGEST = 128
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~+/=-")
 _bound: ContextVar[str | None] = ContextVar("sophia_request", default=None)
 
 
@@ -29,8 +29,8 @@ def request(given: str | None = None) -> Iterator[str]:
     """Everything in the block belongs to one request; yields its id.
 
     Args:
-        given: the id that the caller knows it by, taken if it is up to 64 letters, digits, `.`, `_`
-            and `-`. Without one, that of the request around this one, or a new one: 16 hex digits.
+        given: the id that the caller knows it by, taken if it is up to 128 letters, digits and
+            `._~+/=-`. Without one, that of the request around this one, or a new one: 16 hex digits.
     """
     token = _bound.set(given if _is_plain(given) else _bound.get() or os.urandom(8).hex())
     try:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from sophia_cli.tiers.records.database import Database
 from sophia_cli.tiers.records.feedback import Feedback
+from sophia_cli.tiers.records.idempotency import Idempotency
 from sophia_cli.tiers.records.memories import Memories
 from sophia_cli.tiers.records.migrate import migrate
 from sophia_cli.tiers.records.models import Models
 from sophia_cli.tiers.records.outbox import Outbox
 from sophia_cli.tiers.records.portable import Portable
 from sophia_cli.tiers.records.queries import Queries
+from sophia_cli.tiers.records.tokens import Tokens
 
 
 class Records:
@@ -37,6 +39,8 @@ class Records:
         self.feedback = Feedback(self.database)
         self.models = Models(self.database)
         self.portable = Portable(self.database)
+        self.idempotency = Idempotency(self.database)
+        self.tokens = Tokens(self.database)
 
     def close(self) -> None:
         """Closes every connection."""

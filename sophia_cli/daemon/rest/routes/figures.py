@@ -1,0 +1,16 @@
+"""What the process measured of itself and of its tiers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from sophia_cli.daemon.rest.backend import memories_of
+from sophia_cli.daemon.rest.responses import enveloped
+
+router = APIRouter(prefix="/v1", tags=["figures"])
+
+
+@router.get("/stats")
+def stats(request: Request) -> Response:
+    """Sizes, hit rates and latencies of each tier; not for a token that is bound to a part."""
+    return enveloped(request, memories_of(request).stats(), "stats")
