@@ -30,7 +30,8 @@ def request(given: str | None = None) -> Iterator[str]:
 
     Args:
         given: the id that the caller knows it by, taken if it is up to 128 letters, digits and
-            `._~+/=-`. Without one, that of the request around this one, or a new one: 16 hex digits.
+            `._~+/=-`. Without one, that of the request around this one, or a new one of 16 hex
+            digits.
     """
     token = _bound.set(given if _is_plain(given) else _bound.get() or os.urandom(8).hex())
     try:

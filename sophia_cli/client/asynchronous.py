@@ -10,7 +10,6 @@ from typing import Any, Protocol, Self, TypeVar, Unpack
 from sophia_cli.client import calls, options
 from sophia_cli.client.calls import Call, Id
 from sophia_cli.client.http import AsyncHttp
-from sophia_cli.client.in_process import AsyncInProcess
 from sophia_cli.client.place import TIMEOUT, place
 from sophia_cli.client.result import Result
 from sophia_cli.config.model import Config
@@ -43,6 +42,8 @@ class AsyncSophia:
     @classmethod
     def in_process(cls, config: Config | Path | str | None = None) -> Self:
         """See `Sophia.in_process`; each call runs in a thread."""
+        from sophia_cli.client.in_process import AsyncInProcess
+
         made = cls.__new__(cls)
         made._transport = AsyncInProcess(config)
         return made

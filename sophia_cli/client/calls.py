@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
 from sophia_cli.api import requests
-from sophia_cli.api.memories import Memories
-from sophia_cli.api.results import Result as Answered
 from sophia_cli.api.results import (
     event_from_json,
     recalled_from_json,
@@ -22,13 +20,17 @@ from sophia_cli.api.results import (
 from sophia_cli.client import options
 from sophia_cli.client.options import plain
 from sophia_cli.client.result import Result
-from sophia_cli.errors import InvalidInput, Unreachable
+from sophia_cli.errors import InvalidInput, TooLarge, Unreachable
 from sophia_cli.memory.answers import Recalled
 from sophia_cli.memory.asking import Intent
 from sophia_cli.memory.model import Memory
 from sophia_cli.memory.service import Receipt, Remembered
 from sophia_cli.memory.wire import memory_from_json
 from sophia_cli.tiers.records.queries import Event
+
+if TYPE_CHECKING:
+    from sophia_cli.api.memories import Memories
+    from sophia_cli.api.results import Result as Answered
 
 T = TypeVar("T")
 Id = UUID | str
@@ -96,6 +98,7 @@ def remember(
             body=_body(one),
             headers=headers,
         )
+    _check_count(len(memories))
     many = [requests.parsed(requests.NewMemory, plain({**about, **each})) for each in memories]
     return Call(
         "remember",
@@ -198,8 +201,7 @@ def forget(ids: Id | Sequence[Id], version: int | None) -> Call[Receipt]:
     if version is not None:
         raise InvalidInput("a version is that of one memory", "forget them one by one")
     known = [_id(each) for each in ids]
-    if not 1 <= len(known) <= requests.MOST_AT_ONCE:
-        raise InvalidInput(f"{len(known):,} memories are not 1 to {requests.MOST_AT_ONCE:,}")
+    _check_count(len(known))
     return Call(
         "forget",
         "POST",
@@ -213,6 +215,14 @@ def forget(ids: Id | Sequence[Id], version: int | None) -> Call[Receipt]:
 def stats() -> Call[dict[str, Any]]:
     """What the process that serves measured of itself and of its tiers."""
     return Call("stats", "GET", "/v1/stats", lambda local: local.stats(), lambda row, _: dict(row))
+
+
+def _check_count(count: int) -> None:
+    if count == 0:
+        raise InvalidInput("no memory is given", "give one at least")
+    if count > requests.MOST_AT_ONCE:
+        most = f"at most {requests.MOST_AT_ONCE:,} at once"
+        raise TooLarge(f"{count:,} memories, {most}", "send them in parts")
 
 
 def _question(

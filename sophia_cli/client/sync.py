@@ -10,7 +10,6 @@ from typing import Any, Protocol, Self, TypeVar, Unpack
 from sophia_cli.client import calls, options
 from sophia_cli.client.calls import Call, Id
 from sophia_cli.client.http import Http
-from sophia_cli.client.in_process import InProcess
 from sophia_cli.client.place import TIMEOUT, place
 from sophia_cli.client.result import Result
 from sophia_cli.config.model import Config
@@ -62,6 +61,8 @@ class Sophia:
         Args:
             config: a configuration, the file of one, or None for the one a command would have.
         """
+        from sophia_cli.client.in_process import InProcess
+
         made = cls.__new__(cls)
         made._transport = InProcess(config)
         return made
