@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Annotated, Any, NoReturn
@@ -11,7 +12,8 @@ import typer
 
 from sophia_cli.commands.stats_page import page
 from sophia_cli.config.durations import format_duration, parse_duration
-from sophia_cli.errors import InvalidInput
+from sophia_cli.environment import Environment
+from sophia_cli.errors import Interrupted, InvalidInput, Unreachable
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.statistics import statistics
@@ -21,6 +23,7 @@ from sophia_cli.terminal import Outcome
 Measured = tuple[dict[str, Any], Trace]
 
 _SHORTEST, _USUAL, _LONGEST = timedelta(milliseconds=100), timedelta(seconds=2), timedelta(hours=1)
+_LOOK_UP = 0.1
 
 
 def command(
@@ -82,7 +85,7 @@ def _watch(invocation: Invocation, pause: timedelta) -> NoReturn:
         while True:
             measured, trace = measure()
             show(page(measured, f"{invocation.now:%H:%M:%S} UTC, {title}", trace.degraded))
-            invocation.environment.wait(pause.total_seconds())
+            _wait(invocation.environment, pause)
 
 
 @contextlib.contextmanager
@@ -102,3 +105,18 @@ def _measuring(invocation: Invocation) -> Iterator[Callable[[], Measured]]:
         return
     with invocation.service() as service:
         yield lambda: _measured(invocation, service)
+
+
+def _wait(environment: Environment, pause: timedelta) -> None:
+    """Waits for the next look.
+
+    Raises:
+        Interrupted: the user has seen enough, or is gone.
+        Unreachable: the process that runs the command is to end.
+    """
+    deadline = time.monotonic() + pause.total_seconds()
+    while (left := deadline - time.monotonic()) > 0:
+        if environment.cancelled.wait(min(left, _LOOK_UP)):
+            raise Interrupted("interrupted")
+        if environment.ending():
+            raise Unreachable("the resident process is ending", "run it again")

@@ -19,7 +19,7 @@ from sophia_cli.memory.identity import content_hash
 from sophia_cli.memory.indexing import Indexer
 from sophia_cli.memory.meters import Meters
 from sophia_cli.memory.model import KINDS, Draft, Kind, Memory, Vector
-from sophia_cli.memory.noting import noted
+from sophia_cli.memory.noting import Noted
 from sophia_cli.memory.ports import Embedder, HotCache, Vectors
 from sophia_cli.memory.recalling import Question, Recaller
 from sophia_cli.memory.trace import Trace
@@ -139,7 +139,7 @@ class MemoryService:
             Refused: the store is built with another model.
             TierDown: the records cannot be reached; nothing was acknowledged.
         """
-        with self.meters.measure("remember", trace), noted("remember", trace) as note:
+        with self.meters.measure("remember", trace), Noted("remember", trace) as note:
             drafts = [checked_draft(draft) for draft in drafts]
             decided = [_kind_of(draft) for draft in drafts]
             hashes = [
@@ -191,7 +191,7 @@ class MemoryService:
     ) -> list[Recalled]:
         """The best memories for a question, best first; see `Recaller.recall`."""
         operation = "similar" if question.by_meaning else "recall"
-        with self.meters.measure(operation, trace), noted(operation, trace) as note:
+        with self.meters.measure(operation, trace), Noted(operation, trace) as note:
             self.meters.use("recalls", question.kinds)
             try:
                 self._check_model()
@@ -224,7 +224,7 @@ class MemoryService:
         Raises:
             NotFound, InvalidInput, Conflict, TierDown: see `Memories.update`.
         """
-        with self.meters.measure("update", trace), noted("update", trace) as note:
+        with self.meters.measure("update", trace), Noted("update", trace) as note:
             before = self.get(id_)
             draft = checked_draft(
                 Draft(
@@ -250,7 +250,7 @@ class MemoryService:
 
     def link(self, source: UUID, relation: str, target: UUID, now: datetime, trace: Trace) -> bool:
         """Relates two memories; returns whether the link is new. See `Memories.link`."""
-        with self.meters.measure("link", trace), noted("link", trace) as note:
+        with self.meters.measure("link", trace), Noted("link", trace) as note:
             with trace.tier("records"):
                 written = self.records.memories.link(source, relation, target, now)
             self.index(written.owed, trace)
@@ -271,7 +271,7 @@ class MemoryService:
         Raises:
             Conflict, TierDown: see `Memories.forget`.
         """
-        with self.meters.measure("forget", trace), noted("forget", trace) as note:
+        with self.meters.measure("forget", trace), Noted("forget", trace) as note:
             with trace.tier("records"):
                 written = self.records.memories.forget(ids, now, version)
             self.index(written.owed, trace)

@@ -12,7 +12,6 @@ import pytest
 from tests.conftest import Sophia, wait_until
 
 CANARY = "xyzzyplugh"
-DEBUG = {"SOPHIA_LOG__LEVEL": "debug"}
 
 
 def request_of(sophia: Sophia, *arguments: str, **settings: object) -> str:
@@ -79,14 +78,6 @@ def test_what_the_tiers_did_is_logged(sophia: Sophia) -> None:
     assert "answers erased" in {line["event"] for line in found}
     lines = sophia("logs", "-n", "1000", "--level", "warning").stdout
     assert lines == ""
-
-
-def test_postgres_is_told_the_request_where_all_is_logged(served: Sophia) -> None:
-    wrong = ("list", "--user", "nobody")
-    id_ = request_of(served, *wrong, env=DEBUG)
-    assert request_of(served, *wrong) != id_
-    log = (served.home / "logs" / "postgres.log").read_text()
-    assert id_ not in log  # It logs no statements; pg_stat_activity names them.
 
 
 def test_no_words_of_a_memory_and_no_secrets_are_in_any_log(sophia: Sophia, tmp_path: Path) -> None:
