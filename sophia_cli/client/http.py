@@ -20,11 +20,15 @@ class Http:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self._claimed = False
         transport = httpx.HTTPTransport(verify=_certificates(), uds=place.socket)
         self._client = httpx.Client(transport=transport, **place.settings)
 
     def send(self, call: Call[Any]) -> Mapping[str, Any]:
         """The envelope of the answer; raises what the server says."""
+        if not self._claimed:
+            self.place.claim()
+            self._claimed = True
         request = _request(self._client, call)
         attempt = 0
         while True:
@@ -50,11 +54,15 @@ class AsyncHttp:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self._claimed = False
         transport = httpx.AsyncHTTPTransport(verify=_certificates(), uds=place.socket)
         self._client = httpx.AsyncClient(transport=transport, **place.settings)
 
     async def send(self, call: Call[Any]) -> Mapping[str, Any]:
         """The envelope of the answer; raises what the server says."""
+        if not self._claimed:
+            await asyncio.to_thread(self.place.claim)
+            self._claimed = True
         request = _request(self._client, call)
         attempt = 0
         while True:

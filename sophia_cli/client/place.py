@@ -36,6 +36,7 @@ class Place:
         url: the base address.
         socket: the path of a Unix socket; None for TCP.
         timeout: seconds to wait for an answer.
+        claim: called before the first request; raises where the socket may be somebody else's.
         arrive: called when nobody takes the connection, before it is tried again: it may start the
             server. It raises when that is in vain.
         headers: sent with every request; never shown.
@@ -46,7 +47,8 @@ class Place:
     timeout: float
     headers: Mapping[str, str]
     socket: str | None = None
-    arrive: Callable[[], None] = lambda: None
+    claim: Callable[[], object] = lambda: None
+    arrive: Callable[[], object] = lambda: None
 
     def __repr__(self) -> str:
         return f"Place({self.name!r})"
@@ -70,7 +72,8 @@ class Place:
         """
         unsent = isinstance(error, httpx.ConnectError)
         if isinstance(error, httpx.TimeoutException):
-            waited = _CONNECT_SECONDS if isinstance(error, httpx.ConnectTimeout) else self.timeout
+            connecting = isinstance(error, httpx.ConnectTimeout)
+            waited = min(_CONNECT_SECONDS, self.timeout) if connecting else self.timeout
             raise Unreachable(f"{self.name}: no answer within {waited:g} s", _hint(call)) from error
         if attempt >= len(_PAUSES) or not (unsent or call.repeatable):
             cause = "nobody takes the connection" if unsent else "the connection was lost"
@@ -97,7 +100,13 @@ def place(url: str | None, token: str | None, timeout: float) -> Place:
     home = Home.of(os.environ)
     path = rest_socket(str(home.root))
     return Place(
-        "the resident process", "http://sophia", timeout, {}, path, partial(arrive, home, path)
+        "the resident process",
+        "http://sophia",
+        timeout,
+        {},
+        path,
+        home.prepare,
+        partial(arrive, home, path),
     )
 
 

@@ -18,9 +18,7 @@ def arrive(home: Home, path: str) -> None:
 
     Raises:
         Unreachable: it does not, within a minute.
-        Refused: the home belongs to somebody else.
     """
-    home.prepare()
     deadline = time.monotonic() + _START_SECONDS
     presence.start(home, _START_SECONDS)
     while not _listens(path):

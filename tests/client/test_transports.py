@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,11 +25,13 @@ from sophia_cli.daemon.rest.statuses import STATUSES
 from sophia_cli.errors import (
     ConfigurationError,
     RateLimited,
+    Refused,
     SophiaError,
     TierDown,
     Unauthorized,
     Unreachable,
 )
+from sophia_cli.locations import rest_socket, socket_directory
 from tests.client.conftest import House
 from tests.conftest import Sophia as Cli
 
@@ -51,6 +54,30 @@ def test_the_resident_process_is_started_where_none_runs(
         assert caller("get", made.id).one.speaker == "ann"
         caller.close()
         house.made.remove(caller)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change owners")
+def test_a_socket_in_somebody_elses_directory_is_not_spoken_to(home: Path) -> None:
+    home = home / ("long" * 30)
+    sockets = Path(socket_directory(str(home)))
+    sockets.mkdir(mode=0o700)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(rest_socket(str(home)))
+    listener.listen()
+    os.chown(sockets, 65534, 65534)
+    try:
+        with (
+            patch.dict(os.environ, {"SOPHIA_HOME": str(home)}),
+            Sophia() as client,
+            pytest.raises(Refused),
+        ):
+            client.remember("for us alone")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    finally:
+        listener.close()
+        shutil.rmtree(sockets)
 
 
 def test_a_client_is_used_from_many_threads(house: House, user: str) -> None:

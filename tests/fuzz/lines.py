@@ -148,7 +148,17 @@ COMMANDS = (
     Command("reindex", (), {"--kind": _kind, "--from-scratch": _flag, "--re-embed": _flag}),
     Command("config", (st.sampled_from(("show", "show", "shwo", "")),)),
     Command("status"),
-    Command("logs", (st.sampled_from(("resident", "postgres", "valkey", "x")),), _limit),
+    Command(
+        "logs",
+        (st.sampled_from(("resident", "postgres", "valkey", "all", "x")),),
+        _limit
+        | {
+            "--since": _moment,
+            "--grep": st.one_of(st.sampled_from(("operation|breaker", "(a+)+$", "(", "")), _text),
+            "--request": _name,
+            "--level": st.sampled_from(("debug", "warning", "error", "loud")),
+        },
+    ),
     Command("lend-vectors"),
     Command(""),
     Command("recal", (_text,)),
