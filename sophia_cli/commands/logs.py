@@ -62,8 +62,8 @@ def command(
 ) -> Outcome:
     """Show the last lines of a log; no memory's content is in it.
 
-    The log of the resident process also has the commands that run beside it. `--json` prints one
-    object with a line of any log as an object each; with `-f`, an object a line.
+    The log of the resident process also has the commands that run beside it. With `--json` a line
+    of any log is an object of the same form; with `-f` as well, one is printed a line.
 
     \b
     Examples:

@@ -125,11 +125,6 @@ def take_over() -> None:
     sys.excepthook = _died
 
 
-def is_written() -> bool:
-    """Whether events of this process are written anywhere."""
-    return _out.write is not None
-
-
 @contextlib.contextmanager
 def at_level(name: str) -> Iterator[None]:
     """Within the block, and in threads that it is carried to, `log.level` is another one."""
@@ -149,8 +144,10 @@ class _Library(logging.Handler):
     """What a library logs, as an event; what it was about, which may be anything, in debug."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        name = record.levelname.lower()
-        said = record.getMessage() if debugging() else str(record.msg)
+        name, said = record.levelname.lower(), str(record.msg)
+        if debugging():
+            with contextlib.suppress(Exception):  # values that do not fit the message
+                said = record.getMessage()
         say = getattr(log, name if name in LEVELS else "error")
         fields = {"logger": record.name, "said": said[:_LONGEST_TEXT]}
         say("library", **fields, exc_info=record.exc_info)

@@ -36,7 +36,8 @@ class LogFile:
         self._largest = largest
         self._kept = kept
         self._descriptors = descriptors
-        self._lock = threading.Lock()
+        # What is collected as garbage while a line is written may have something to log itself.
+        self._lock = threading.RLock()
         self._file: int | None = None
         self._identity = (0, 0)
         self._size = 0

@@ -108,8 +108,8 @@ class Growing:
                 if self._left is not None:
                     self._left.close()
                 self._left, self._file = self._file, file
+                self._aside = _identity(aside(self._path, 1))
                 yield from _more(file)
-        self._aside = _identity(aside(self._path, 1))
 
     def _before_it_was_emptied(self) -> Iterator[bytes]:
         """The rest of a server's log that was copied and emptied."""
@@ -117,14 +117,20 @@ class Growing:
             return
         place, status = self._file.tell(), os.fstat(self._file.fileno())
         copy = aside(self._path, 1)
-        same = _identity(self._path) == (status.st_dev, status.st_ino)
-        if same and _identity(copy) not in (None, self._aside):
-            with suppress(OSError), copy.open("rb") as file:
-                file.seek(place)
-                yield from _more(file)
+        found = _identity(copy)
+        if _identity(self._path) != (status.st_dev, status.st_ino):
+            return  # It was set aside itself.
+        if found in (None, self._aside):
+            if place > status.st_size:
+                self._file.seek(0)
+            return
+        with suppress(OSError), copy.open("rb") as file:
+            if status.st_size >= os.fstat(file.fileno()).st_size:
+                return  # It is copied, and about to be emptied.
+            file.seek(place)
+            yield from _more(file)
             self._file.seek(0)
-        elif place > status.st_size:
-            self._file.seek(0)
+            self._aside = found
 
     def _later(self) -> list[Path]:
         """The files that came after the one that is open, the oldest first."""

@@ -117,6 +117,19 @@ def test_a_servers_log_is_followed_when_it_is_copied_and_emptied(tmp_path: Path)
     growing.close()
 
 
+def test_a_log_that_is_copied_and_not_yet_emptied_is_not_read_twice(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_bytes(postgres(0, "LOG:  before"))
+    growing = Growing(LogName.POSTGRES, path, Choice())
+    aside(path, 1).write_bytes(path.read_bytes())
+    assert list(growing.lines()) == []
+    with path.open("ab") as server:
+        server.truncate(0)
+        server.write(postgres(1, "LOG:  1"))
+    assert [line.event for line in growing.lines()] == ["1"]
+    growing.close()
+
+
 def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
     path = tmp_path / "x.log"
     growing = Growing(LogName.RESIDENT, path, Choice(level="warning"))
