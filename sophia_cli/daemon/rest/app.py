@@ -90,6 +90,7 @@ def own_routes() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name.rstrip("_"),
         exception_handlers=handlers.HANDLERS,
         # It would send exceptions, and what is asked for in addresses, wherever the process says.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},

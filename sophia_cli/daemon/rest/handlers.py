@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -27,10 +28,8 @@ async def of_sophia(request: Request, error: Exception) -> Response:
 async def of_framework(request: Request, error: Exception) -> Response:
     """A path or a method that there is none of, a body that could not be read."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    said = of_http(error)
-    status = None if said is error.__cause__ else error.status_code
-    response = problem(said, request.state.request_id, status)
-    if status == 405:
+    response = problem(of_http(error), request.state.request_id)
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["allow"] = ", ".join(sorted(_methods(request)))
     return response
 

@@ -22,7 +22,7 @@ class Limits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        settings = self._backend.configuration().rest
+        settings = self._backend.settings.rest
         largest, patience = bytes_in(settings.largest_body), settings.timeout.total_seconds()
         loop = asyncio.get_running_loop()
         deadline, read, whole = loop.time() + patience, 0, False

@@ -33,9 +33,8 @@ def condition(home: Home, timeout: float = _TIMEOUT) -> tuple[Condition, str]:
             return Condition.FROZEN, path
         except (OSError, ValueError, LookupError, TypeError):
             return Condition.NOT_READY, path
-    if tcp["fault"] is not None:
-        return Condition.RUNNING, f"{path}; not on TCP: {tcp['fault']}"
-    return Condition.RUNNING, f"{path} {tcp['listening'] or ''}".rstrip()
+    detail = f"{path} {tcp['listening'] or ''}".rstrip()
+    return Condition.RUNNING, detail if tcp["fault"] is None else f"{detail}; {tcp['fault']}"
 
 
 def wait_until_ready(home: Home, timeout: float) -> None:

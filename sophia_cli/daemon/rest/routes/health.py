@@ -10,11 +10,12 @@ from sophia_cli.daemon.rest.backend import access_of
 from sophia_cli.daemon.rest.gate import OWNER_ID
 from sophia_cli.daemon.rest.readiness import NEEDED
 from sophia_cli.daemon.rest.responses import as_json
+from sophia_cli.daemon.rest.schemas import Live, Ready
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live")
+@router.get("/live", response_model=Live)
 async def live(request: Request) -> Response:
     """That the process answers; says nothing of its tiers."""
     answer = {"status": "ok"}
@@ -23,7 +24,7 @@ async def live(request: Request) -> Response:
     return as_json(answer)
 
 
-@router.get("/ready")
+@router.get("/ready", response_model=Ready)
 async def ready(request: Request) -> Response:
     """Whether every tier just did a write and a read of our own, whatever it says of itself.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from sophia_cli.api import requests
 from sophia_cli.api.results import Result
+from sophia_cli.daemon.rest import schemas
 from sophia_cli.daemon.rest.backend import memories_of
 from sophia_cli.daemon.rest.bodies import Batch, Ids, Listing
 from sophia_cli.daemon.rest.idempotency import REPEATED, once_of
@@ -20,23 +21,30 @@ from sophia_cli.errors import Conflict
 from sophia_cli.memory.service import Remembered
 
 router = APIRouter(prefix="/v1/memories", tags=["memories"])
+_Memories = schemas.Envelope[schemas.Memory]
+_Stored = schemas.Envelope[schemas.Remembered]
+_Receipts = schemas.Envelope[schemas.Receipt]
+_Events = schemas.Envelope[schemas.Event]
+_KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": _Stored, "description": "All of it was there already"}
+}
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=_Stored, responses=_KNOWN)
 def create(request: Request, memory: requests.NewMemory) -> Response:
     """Stores a memory. The same content in the same scope is one memory and keeps its id."""
     stored = memories_of(request).remember([memory], once=once_of(request, memory))
     return _stored(request, stored, {"location": f"/v1/memories/{stored.data[0].id}"})
 
 
-@router.post("/batch", status_code=201)
+@router.post("/batch", status_code=201, response_model=_Stored, responses=_KNOWN)
 def create_many(request: Request, batch: Batch) -> Response:
     """Stores several memories: all of them, or none."""
     stored = memories_of(request).remember(batch.memories, once=once_of(request, batch))
     return _stored(request, stored, {})
 
 
-@router.get("")
+@router.get("", response_model=_Memories)
 def list_(request: Request, which: Annotated[Listing, Query()]) -> Response:
     """One page of memories, the newest first.
 
@@ -50,13 +58,13 @@ def list_(request: Request, which: Annotated[Listing, Query()]) -> Response:
     return enveloped(request, found, "list")
 
 
-@router.post("/forget")
+@router.post("/forget", response_model=_Receipts)
 def forget_many(request: Request, which: Ids) -> Response:
     """Erases memories from every tier and reads each back: all that are named, or none."""
     return enveloped(request, memories_of(request).forget(which.ids), "forget")
 
 
-@router.get("/{id}")
+@router.get("/{id:uuid}", response_model=_Memories, responses={304: {"description": "As it was"}})
 def get(request: Request, id: UUID) -> Response:
     """One memory. Its ETag is its version."""
     found = memories_of(request).get(id)
@@ -66,7 +74,7 @@ def get(request: Request, id: UUID) -> Response:
     return enveloped(request, found, "show", headers=tag)
 
 
-@router.patch("/{id}")
+@router.patch("/{id:uuid}", response_model=_Memories)
 def update(request: Request, id: UUID, change: requests.Change) -> Response:
     """Changes fields of a memory; with If-Match only that version of it."""
     version = wanted_version(request)
@@ -77,7 +85,7 @@ def update(request: Request, id: UUID, change: requests.Change) -> Response:
     return enveloped(request, changed, "update", headers={"etag": etag(changed.data[0].version)})
 
 
-@router.delete("/{id}")
+@router.delete("/{id:uuid}", response_model=_Receipts)
 def forget(request: Request, id: UUID) -> Response:
     """Erases a memory from every tier and reads each back; with If-Match only that version."""
     version = wanted_version(request)
@@ -87,7 +95,7 @@ def forget(request: Request, id: UUID) -> Response:
         raise PreconditionFailed(error.message, error.hint) from None
 
 
-@router.get("/{id}/history")
+@router.get("/{id:uuid}/history", response_model=_Events)
 def history(request: Request, id: UUID) -> Response:
     """The audit trail of a memory, oldest first, also of one that was forgotten."""
     return enveloped(request, memories_of(request).history(id), "history")
