@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 
 from typer.exceptions import Abort, Exit, TyperException
 
 from sophia_cli.command_tree import COMMANDS, OutputClosed, root
+from sophia_cli.correlation import request
 from sophia_cli.environment import Environment
 from sophia_cli.errors import Interrupted, OutOfSpace, SophiaError
 from sophia_cli.exit_status import ExitStatus
@@ -47,18 +49,19 @@ def run(arguments: Sequence[str], environment: Environment, opener: Opener | Non
         debug="--debug" in globals_,
     )
     name = arguments[len(globals_)] if len(arguments) > len(globals_) else None
-    try:
-        error = _run(arguments, invocation, name, started)
-    except (BrokenPipeError, OutputClosed):
-        return int(ExitStatus.OK)
-    if not isinstance(error, SophiaError):
-        return error
-    try:
-        terminal.fail(name, error, started)
-        environment.stdout.flush()
-    except (OSError, SophiaError):
-        pass  # Nobody can be told; the exit status still says it.
-    return int(error.exit_status)
+    with request():
+        error: int | SophiaError = int(ExitStatus.OK)
+        with contextlib.suppress(BrokenPipeError, OutputClosed):
+            error = _run(arguments, invocation, name, started)
+        status = error if isinstance(error, int) else int(error.exit_status)
+        _note(invocation, name, status, error, started)
+        if isinstance(error, SophiaError):
+            # If nobody can be told, the exit status still says it.
+            with contextlib.suppress(OSError, SophiaError):
+                told_more = invocation.verbose or invocation.debug
+                terminal.fail(name, error, started, verbose=told_more)
+                environment.stdout.flush()
+        return status
 
 
 def _run(
@@ -92,6 +95,26 @@ def _run(
         return _Unexpected(
             f"an error in sophia itself: {type(error).__name__}: {_first_line(error)}",
             "run it again with --debug and report what it prints",
+        )
+
+
+def _note(
+    invocation: Invocation,
+    name: str | None,
+    status: int,
+    error: int | SophiaError,
+    started: float,
+) -> None:
+    """One event in the log; what was typed is none of its business."""
+    if invocation.is_logged:
+        from sophia_cli.logs.events import log
+
+        log.info(
+            "command",
+            command=name if name in COMMANDS else None,
+            exit_status=status,
+            duration_ms=round((time.perf_counter() - started) * 1000, 3),
+            error=None if isinstance(error, int) else error.code,
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from sophia_cli.config.model import Config
+from sophia_cli.config.model import Config, Log
 from sophia_cli.config.shapes import bytes_in
 from sophia_cli.embedding.loading import LoadingEmbedder
 from sophia_cli.engines.postgres import Postgres
@@ -22,6 +22,7 @@ from sophia_cli.engines.valkey import Valkey
 from sophia_cli.engines.writers import Writers
 from sophia_cli.errors import TierDown
 from sophia_cli.home import Home
+from sophia_cli.logs.file import cut
 from sophia_cli.memory.answers import Lifetimes
 from sophia_cli.memory.model import Kind
 from sophia_cli.memory.ports import Embedder, HotCache, Vectors
@@ -57,6 +58,11 @@ class OpenService:
         self.service.vectors.flush()
         if self.flushed is not None:
             _note_flush(self.flushed, moment, clean=closing)
+
+    def cut_logs(self, settings: Log) -> None:
+        """Sets the engines' logs aside where they have grown too large."""
+        for engine in self.engines:
+            cut(engine.log, bytes_in(settings.largest), settings.kept)
 
     def close(self) -> None:
         """Closes the tiers; stops the engines when no other process uses them."""

@@ -10,14 +10,18 @@ import io
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from sophia_cli.errors import Interrupted
+from sophia_cli.errors import Interrupted, Unreachable
 from sophia_cli.locations import working_directory
+
+# How often who waits looks whether the process that runs it is to end, seconds.
+_LOOK_UP = 0.1
 
 
 def utc_now() -> datetime:
@@ -69,6 +73,20 @@ class Environment:
         """Raises `Interrupted` once the user has stopped the command."""
         if self.cancelled.is_set():
             raise Interrupted("interrupted", "what was done before stays; run it again to go on")
+
+    def wait(self, seconds: float) -> None:
+        """Waits, in a command that has no end of its own.
+
+        Raises:
+            Interrupted: the user has seen enough, or is gone.
+            Unreachable: the process that runs the command is to end.
+        """
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if self.cancelled.wait(min(left, _LOOK_UP)):
+                raise Interrupted("interrupted")
+            if self.ending():
+                raise Unreachable("the resident process is ending", "run it again")
 
 
 def _utf8(stream: TextIO | None, mode: str, errors: str) -> TextIO:

@@ -45,6 +45,10 @@ class Home:
         """One log a process."""
         return self.root / "logs"
 
+    def log(self, name: str) -> Path:
+        """The log of `resident` (with the commands beside it), `postgres` or `valkey`."""
+        return self.logs / f"{name}.log"
+
     @property
     def locks(self) -> Path:
         """One lock file a process or data directory."""

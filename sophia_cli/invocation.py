@@ -39,6 +39,7 @@ class Invocation:
     verbose: bool = False
     debug: bool = False
     _loaded: Loaded | None = None
+    _opened: bool = False
 
     @classmethod
     def of(cls, context: typer.Context) -> Invocation:
@@ -78,14 +79,24 @@ class Invocation:
         """A path as the user meant it."""
         return self.environment.path(given)
 
+    @property
+    def is_logged(self) -> bool:
+        """Whether it is one for the log: it uses the memory, or runs for a client."""
+        return self.opener is not None or self._opened
+
     @contextlib.contextmanager
     def service(self) -> Iterator[MemoryService]:
         """The memory service: the resident process's, or one of our own."""
-        if self.opener is not None:
-            with self.opener(self.config) as service:
-                yield service
-        else:
-            from sophia_cli.daemon.foreground import foreground_service
+        from sophia_cli.logs.events import at_level
 
-            with foreground_service(self.config, self.home) as service:
-                yield service
+        config = self.config
+        self._opened = True
+        with at_level(config.log.level):
+            if self.opener is not None:
+                with self.opener(config) as service:
+                    yield service
+            else:
+                from sophia_cli.daemon.foreground import foreground_service
+
+                with foreground_service(config, self.home) as service:
+                    yield service

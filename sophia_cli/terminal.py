@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sophia_cli.correlation import current
 from sophia_cli.environment import Environment
 from sophia_cli.errors import SophiaError
 from sophia_cli.exit_status import ExitStatus
@@ -142,8 +143,15 @@ class Terminal:
         for reason in degraded:
             self.note(f"degraded: {reason}")
 
-    def fail(self, command: str | None, error: SophiaError, started: float) -> None:
-        """Prints an error: what is wrong, where, and how to mend it."""
+    def fail(
+        self, command: str | None, error: SophiaError, started: float, *, verbose: bool = False
+    ) -> None:
+        """Prints an error: what is wrong, where, and how to mend it.
+
+        Args:
+            verbose: also which request it was, for who looks it up in the logs.
+        """
+        request = current()
         if self.json_mode:
             self._json(
                 {
@@ -153,7 +161,7 @@ class Terminal:
                     "count": 0,
                     "data": [],
                     "degraded": [],
-                    "trace": {},
+                    "trace": {"request": request} if request else {},
                     "error": {"code": error.code, "message": error.message, "hint": error.hint},
                 }
             )
@@ -161,6 +169,8 @@ class Terminal:
         self.environment.stderr.write(f"sophia: {error.message}\n")
         if error.hint:
             self.environment.stderr.write(f"  {error.hint}\n")
+        if verbose and request:
+            self.environment.stderr.write(f"  request {request}\n")
         self.environment.stderr.flush()
 
     @contextlib.contextmanager

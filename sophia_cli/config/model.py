@@ -295,6 +295,22 @@ class Rest(Section):
     )
 
 
+class Log(Section):
+    """What is written to the logs, and how much of it stays."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="The least that is written; debug also tells the tiers for which request "
+        "they are asked.",
+    )
+    largest: Size = Field(
+        default="8mb", description="The size from which on a log is set aside and begun anew."
+    )
+    kept: int = Field(
+        default=4, ge=1, le=1000, description="How many files of each log that were set aside stay."
+    )
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -310,6 +326,7 @@ class Config(Section):
     recall: Recall = Recall()
     resident: Resident = Resident()
     rest: Rest = Rest()
+    log: Log = Log()
 
     @property
     def vector_engine(self) -> Literal["edge", "server"]:

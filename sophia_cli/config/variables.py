@@ -16,7 +16,7 @@ PREFIX = "SOPHIA_"
 # Names that start with SOPHIA_ and are no configuration keys. The last line is what Kubernetes
 # gives every pod next to a service named sophia or sophia-something.
 _RESERVED = re.compile(
-    r"SOPHIA_(HOME|CONFIG|TEST_.*|NO_.*"
+    r"SOPHIA_(HOME|CONFIG|URL|TOKEN|TEST_.*|NO_.*"
     r"|(?!.*__)([A-Z0-9_]+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_\w+)?)?))",
     re.DOTALL,
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sophia_cli import __version__
 from sophia_cli.assembly import open_service
 from sophia_cli.config.model import Config
+from sophia_cli.daemon import log
 from sophia_cli.daemon.borrowing import BorrowedVectors
 from sophia_cli.daemon.presence import running, stop
 from sophia_cli.errors import TierDown
@@ -21,8 +22,10 @@ def foreground_service(config: Config, home: Home) -> Iterator[MemoryService]:
 
     The edge engine has one process at a time: while the resident process has it, it is borrowed.
     """
+    log.beside(home.prepare(), config.log)
     opened = open_service(config, home, _borrowed(config, home))
     try:
+        opened.cut_logs(config.log)
         with contextlib.suppress(TierDown):
             while opened.service.indexer.drain():
                 pass

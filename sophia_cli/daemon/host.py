@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-import structlog
-
 from sophia_cli.assembly import OpenService, open_service
 from sophia_cli.config.loading import load
 from sophia_cli.config.model import Config
@@ -18,11 +16,11 @@ from sophia_cli.engines.process import Engine
 from sophia_cli.engines.users import EngineUse
 from sophia_cli.errors import SophiaError, Unreachable
 from sophia_cli.home import Home
+from sophia_cli.logs.events import log
 from sophia_cli.memory.service import MemoryService
 
 _PAUSE = 0.1
 _CHANGE_TIMEOUT = 60.0
-log = structlog.get_logger()
 
 
 class Host:

@@ -1,42 +1,45 @@
-"""The resident process's log: one event a line, as JSON, on its standard error."""
+"""Where the processes of a home write their events."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
+import os
 import sys
-from typing import TextIO, cast
 
-import structlog
-
-
-def configure() -> None:
-    """Sends structlog and the libraries' logging to standard error; no content, no secrets."""
-    stream = _Lossy()
-    logging.basicConfig(stream=stream, level=logging.WARNING, format="%(message)s", force=True)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, stream)),
-        cache_logger_on_first_use=True,
-    )
+from sophia_cli.config.loading import load
+from sophia_cli.config.model import Config, Log
+from sophia_cli.config.shapes import bytes_in
+from sophia_cli.errors import ConfigurationError
+from sophia_cli.home import Home
+from sophia_cli.logs.events import take_over, to_file, to_stream
+from sophia_cli.logs.file import LogFile
 
 
-class _Lossy(io.TextIOBase):
-    """Standard error, without its faults: on a full disk a line is lost, not the process."""
+def configure(home: Home, *, foreground: bool) -> None:
+    """The resident process: its log, which takes its standard output and error along.
 
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
-        return len(text)
+    Args:
+        foreground: under a supervisor, which keeps what it writes to standard error.
+    """
+    settings = _settings()
+    if foreground:
+        to_stream(sys.stderr, settings.level)
+    else:
+        to_file(_file(home, settings, (1, 2)), settings.level)
+    take_over()
 
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.flush()
+
+def beside(home: Home, settings: Log) -> None:
+    """A process beside the resident one: the same log, and nothing else of it changes."""
+    to_file(_file(home, settings, ()), settings.level)
+
+
+def _settings() -> Log:
+    """As this process was started; the commands say what is wrong with a configuration."""
+    try:
+        return load(dict(os.environ), {}).config.log
+    except ConfigurationError:
+        return Config().log
+
+
+def _file(home: Home, settings: Log, descriptors: tuple[int, ...]) -> LogFile:
+    return LogFile(home.log("resident"), bytes_in(settings.largest), settings.kept, descriptors)

@@ -27,7 +27,6 @@ from sophia_cli.locations import resident_lock, resident_socket
 # An earlier one may take that long for its last commands and for stopping the engines.
 _LOCK_TIMEOUT = 40.0
 _POLL = 0.02
-_LARGEST_LOG = 8 << 20
 
 
 def main() -> None:
@@ -50,16 +49,16 @@ def serve(home: Home, *, foreground: bool = False) -> ExitStatus:
     if _take_lock(home) is not None:
         if not foreground:
             _detach(home)
-        _serve(home)
+        _serve(home, foreground=foreground)
     return ExitStatus.OK
 
 
-def _serve(home: Home) -> None:
+def _serve(home: Home, *, foreground: bool) -> None:
     from sophia_cli.daemon.log import configure
     from sophia_cli.daemon.server import Server
     from sophia_cli.heap import return_large_blocks
 
-    configure()
+    configure(home, foreground=foreground)
     return_large_blocks()
     path = Path(resident_socket(str(home.root)))
     server = Server(_listen(path), home)
@@ -124,10 +123,9 @@ def _close_inherited() -> None:
 
 def _detach(home: Home) -> None:
     """From here on the process belongs to nobody's terminal, directory or file mode."""
-    path = home.logs / "resident.log"
-    if path.exists() and path.stat().st_size > _LARGEST_LOG:
-        path.replace(path.with_suffix(".log.1"))
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    log = os.open(
+        home.log("resident"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+    )
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

@@ -17,8 +17,6 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-import structlog
-
 from sophia_cli import __version__, wire
 from sophia_cli.daemon.host import Host
 from sophia_cli.daemon.preloading import preload
@@ -28,13 +26,13 @@ from sophia_cli.environment import Environment
 from sophia_cli.errors import SophiaError
 from sophia_cli.exit_status import ExitStatus
 from sophia_cli.home import Home
+from sophia_cli.logs.events import log
 
 DRAIN_TIMEOUT = 10.0
 """Seconds that commands have to come to their end after `stop`; then they are cancelled."""
 CANCEL_TIMEOUT = 3.0
 """Seconds that a cancelled command has to notice it."""
 _PAUSE_WITHOUT_DESCRIPTORS = 0.05
-log = structlog.get_logger()
 
 
 class _Client:
@@ -177,7 +175,9 @@ class Server:
                 )
                 self._run(client, request.arguments, environment)
         except (OSError, ValueError) as error:
-            log.warning("a request was dropped", reason=str(error))
+            # Not its text: it may quote what came.
+            reason = error.strerror if isinstance(error, OSError) else None
+            log.warning("a request was dropped", reason=reason or type(error).__name__)
         finally:
             if client is None:
                 connection.close()

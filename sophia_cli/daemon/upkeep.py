@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 
-import structlog
-
 from sophia_cli.assembly import OpenService
 from sophia_cli.config.model import Config
 from sophia_cli.environment import utc_now
-from sophia_cli.errors import SophiaError, TextRefused
+from sophia_cli.errors import SophiaError, TextRefused, TierDown
 from sophia_cli.heap import return_freed_memory
+from sophia_cli.logs.events import log
 from sophia_cli.memory.trace import Trace
 
 _FLUSH_EVERY = 10.0
@@ -19,7 +18,6 @@ _FLUSH_EVERY = 10.0
 # soon after it is back. A text that the embedder will not take is another matter.
 _LONGEST_PAUSE = 2.0
 _LONGEST_PAUSE_OF_A_TEXT = 30.0
-log = structlog.get_logger()
 
 
 class Upkeep(threading.Thread):
@@ -29,6 +27,7 @@ class Upkeep(threading.Thread):
         super().__init__(name="upkeep", daemon=True)
         self._opened = opened
         self._pause = config.resident.drain_interval.total_seconds()
+        self._log = config.log
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -41,13 +40,15 @@ class Upkeep(threading.Thread):
                 self._work()
                 if time.monotonic() - flushed > _FLUSH_EVERY:
                     self._opened.checkpoint()
+                    self._opened.cut_logs(self._log)
                     self._opened.service.records.idempotency.prune()
                     return_freed_memory()
                     flushed = time.monotonic()
                 pause, said = self._pause, ""
             except SophiaError as error:
                 if error.message != said:
-                    log.warning("upkeep", reason=error.message)
+                    tier = error.tier if isinstance(error, TierDown) else None
+                    log.warning("upkeep", code=error.code, tier=tier)
                 said = error.message
                 of_text = isinstance(error, TextRefused)
                 pause = min(pause * 2, _LONGEST_PAUSE_OF_A_TEXT if of_text else _LONGEST_PAUSE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.errors import SophiaError, TierDown
+from sophia_cli.logs.events import log
 from sophia_cli.memory.ports import Embedder
 
 _LOAD_TIMEOUT = 120.0
@@ -63,12 +65,18 @@ class LoadingEmbedder:
         return thread
 
     def _load(self) -> None:
+        started = time.perf_counter()
         try:
             self._loaded, self._failed = self._build(), None
         except SophiaError as error:
             self._failed = error
+            log.warning("model not loaded", tier="embedding", code=error.code)
         except Exception as error:
             self._failed = TierDown("embedding", f"the model did not load: {error}")
+            log.exception("model not loaded", tier="embedding")
+        else:
+            spent = round((time.perf_counter() - started) * 1000, 3)
+            log.info("model loaded", model=self._loaded.model, duration_ms=spent)
 
     def _get(self) -> Embedder:
         if self._loaded is not None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
+from sophia_cli.correlation import headers
 from sophia_cli.embedding.unit import unit
 from sophia_cli.errors import ConfigurationError, Refused, TextRefused, TierDown
 from sophia_cli.tiers.breaker import LOOK, Breaker
@@ -164,7 +165,9 @@ class OpenAIEmbedder:
         timeout = httpx.Timeout(left, connect=min(left, _CONNECT_SECONDS))
         content = bytearray()
         try:
-            with self._client.stream("POST", self._url, json=body, timeout=timeout) as response:
+            with self._client.stream(
+                "POST", self._url, json=body, headers=headers(), timeout=timeout
+            ) as response:
                 self._check_status(response)
                 for chunk in response.iter_bytes():
                     content += chunk

@@ -33,7 +33,7 @@ _SETTINGS = {
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "log_line_prefix": "%m [%p] ",
+    "log_line_prefix": "%m [%p] %q%a ",
     "log_checkpoints": "off",
     # What is forgotten must not live on in a log: no statements, no values of rows.
     "log_min_error_statement": "panic",

@@ -21,12 +21,12 @@ from typing import ClassVar
 from sophia_cli.engines import failure, lock
 from sophia_cli.errors import SophiaError, Unreachable
 from sophia_cli.home import Home
+from sophia_cli.logs.events import log
 
 _POLL_SECONDS = 0.005
 _ANSWER_SECONDS = 1.0
 _SILENCES = 2
 _PATIENCE_AFTER_FORCE = 5.0
-_LARGEST_LOG = 8 << 20
 
 
 class Engine(ABC):
@@ -49,11 +49,12 @@ class Engine(ABC):
         self.home = home
         self.timeout = timeout
         self.socket = home.sockets / self.socket_name
-        self.log = home.logs / f"{self.name}.log"
+        self.log = home.log(self.name)
         self._lock = home.locks / f"{self.name}.lock"
         self._mutex = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._log_start = 0
+        self._known = False
 
     @property
     @abstractmethod
@@ -88,8 +89,13 @@ class Engine(ABC):
             SophiaError: the home cannot be used, or the engine is not installed.
         """
         with self._mutex:
-            if not self.answers():
-                self._start_or_adopt()
+            started = time.monotonic()
+            ours = False if self.answers() else self._start_or_adopt()
+            if ours or not self._known:
+                spent = round((time.monotonic() - started) * 1000)
+                what = "engine started" if ours else "engine adopted"
+                log.info(what, engine=self.name, duration_ms=spent)
+            self._known = True
         return self.address
 
     def running(self) -> bool:
@@ -131,6 +137,7 @@ class Engine(ABC):
                 while time.monotonic() < deadline:
                     if not self.running():
                         self._reap()
+                        log.info("engine stopped", engine=self.name, signal=number.name)
                         return True
                     if not sent and (pid := self.pid() or pid) is not None:
                         with suppress(ProcessLookupError):
@@ -172,7 +179,8 @@ class Engine(ABC):
         if code != 0:
             raise self._failed(code)
 
-    def _start_or_adopt(self) -> None:
+    def _start_or_adopt(self) -> bool:
+        """Whether it was started here."""
         self.home.prepare()
         deadline = time.monotonic() + self.timeout
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
@@ -181,7 +189,7 @@ class Engine(ABC):
         while True:
             asked = time.monotonic()
             if self.answers():
-                return
+                return mine is not None
             # One that starts does not take connections yet, and has all the time until `deadline`.
             silences = silences + 1 if time.monotonic() - asked >= _ANSWER_SECONDS else 0
             if silences == _SILENCES:
@@ -203,8 +211,6 @@ class Engine(ABC):
     def _start(self, descriptor: int, deadline: float) -> subprocess.Popen[bytes]:
         try:
             self._reap()
-            if self.log.exists() and self.log.stat().st_size > _LARGEST_LOG:
-                self.log.replace(self.log.with_suffix(".log.1"))
             self.prepare(descriptor, deadline)
             self._child = self._spawn(self.command(), descriptor)
         except OSError as error:
@@ -239,4 +245,5 @@ class Engine(ABC):
 
     def _failed(self, code: int | None, waited: float | None = None) -> SophiaError:
         waited = self.timeout if waited is None else waited
+        log.error("engine failed", engine=self.name, exit_status=code)
         return failure.of_server(self.title, self.log, self._log_start, code, waited)

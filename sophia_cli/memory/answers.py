@@ -21,6 +21,7 @@ from uuid import UUID
 
 import numpy as np
 
+from sophia_cli.correlation import carried
 from sophia_cli.errors import SophiaError, TierDown
 from sophia_cli.memory.model import Kind, Memory, Vector
 from sophia_cli.memory.ports import CacheFigures, HotCache
@@ -327,7 +328,7 @@ class AnswerCache:
             self._front.answers.put(key, vector, vector.nbytes, epoch=None)
 
     def _fill(self, key: str, fill: Callable[[], None]) -> None:
-        filling = self._filler.submit(fill)
+        filling = self._filler.submit(carried(fill))
         self._filling[key] = filling
         filling.add_done_callback(lambda _: self._filling.pop(key, None))
 

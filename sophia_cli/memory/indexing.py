@@ -15,6 +15,7 @@ import numpy as np
 
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import OutOfSpace, Refused, TextRefused, TierDown
+from sophia_cli.logs.events import log
 from sophia_cli.memory.model import KINDS, NEARNESS, IndexEntry, Kind, Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
 from sophia_cli.memory.shape import shape_of
@@ -55,6 +56,8 @@ class Indexer:
             waited = timedelta(0) if everything else _LEFT_BEHIND
             owed = self._records.outbox.owed(_BATCH, older_than=waited)
             self._apply(owed)
+            if owed:
+                log.info("index drained", entries=len(owed))
             return len(owed)
 
     def _apply(self, owed: Sequence[Owed]) -> None:
@@ -64,7 +67,7 @@ class Indexer:
         try:
             done, down = self._write(owed)
         except (TierDown, OutOfSpace) as error:
-            self.last_error = error.message
+            self._owe(error, len(owed))
             outbox.failed([entry.memory_id for entry in owed], error.message)
             raise
         outbox.acknowledge(done)
@@ -72,10 +75,16 @@ class Indexer:
             left = down or TextRefused(
                 "embedding", f"{len(waiting)} memories wait for their vectors"
             )
-            self.last_error = left.message
+            self._owe(left, len(waiting))
             outbox.failed(list(waiting), left.message)
             raise left
         self.last_error = None
+
+    def _owe(self, error: TierDown | OutOfSpace, entries: int) -> None:
+        if error.message != self.last_error:
+            tier = error.tier if isinstance(error, TierDown) else "vectors"
+            log.warning("index owed", tier=tier, code=error.code, entries=entries)
+        self.last_error = error.message
 
     def _write(self, owed: Sequence[Owed]) -> tuple[list[Owed], TierDown | None]:
         """Writes what can be written.

@@ -12,12 +12,14 @@ from uuid import UUID
 
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import ConfigurationError, NotFound, OutOfSpace, SophiaError, TierDown
+from sophia_cli.logs.events import log
 from sophia_cli.memory.answers import AnswerCache, Lifetimes, Recalled
 from sophia_cli.memory.classify import classify
 from sophia_cli.memory.identity import content_hash
 from sophia_cli.memory.indexing import Indexer
 from sophia_cli.memory.meters import Meters
 from sophia_cli.memory.model import KINDS, Draft, Kind, Memory, Vector
+from sophia_cli.memory.noting import Noted
 from sophia_cli.memory.ports import Embedder, HotCache, Vectors
 from sophia_cli.memory.recalling import Question, Recaller
 from sophia_cli.memory.trace import Trace
@@ -137,7 +139,7 @@ class MemoryService:
             Refused: the store is built with another model.
             TierDown: the records cannot be reached; nothing was acknowledged.
         """
-        with self.meters.measure("remember", trace):
+        with self.meters.measure("remember", trace), Noted("remember", trace) as note:
             drafts = [checked_draft(draft) for draft in drafts]
             decided = [_kind_of(draft) for draft in drafts]
             hashes = [
@@ -158,6 +160,7 @@ class MemoryService:
                     for place, (kind, why) in enumerate(decided)
                 ]
 
+            note.kinds = {kind for kind, _ in decided}
             if not places:
                 return outcome(())
             fresh = [drafts[place] for place in places]
@@ -179,6 +182,7 @@ class MemoryService:
                 )
             self.index(written.owed, trace)
             remembered = outcome(written.stored)
+            note.count = sum(each.created for each in remembered)
             self.meters.use("stored", (each.kind for each in remembered if each.created))
             return remembered
 
@@ -186,14 +190,17 @@ class MemoryService:
         self, question: Question, candidates: int, now: datetime, trace: Trace
     ) -> list[Recalled]:
         """The best memories for a question, best first; see `Recaller.recall`."""
-        with self.meters.measure("similar" if question.by_meaning else "recall", trace):
+        operation = "similar" if question.by_meaning else "recall"
+        with self.meters.measure(operation, trace), Noted(operation, trace) as note:
             self.meters.use("recalls", question.kinds)
             try:
                 self._check_model()
             except TierDown as error:
                 trace.answered[error.tier] = False
                 trace.degrade(error.message)
+            note.kinds = question.kinds
             found = self.recaller.recall(question, candidates, now, trace)
+            note.count = len(found)
             if self.front_fault is not None:
                 trace.degrade(self.front_fault)
             if self.indexer.last_error is not None:
@@ -217,7 +224,7 @@ class MemoryService:
         Raises:
             NotFound, InvalidInput, Conflict, TierDown: see `Memories.update`.
         """
-        with self.meters.measure("update", trace):
+        with self.meters.measure("update", trace), Noted("update", trace) as note:
             before = self.get(id_)
             draft = checked_draft(
                 Draft(
@@ -237,14 +244,17 @@ class MemoryService:
             with trace.tier("records"):
                 written = self.records.memories.update(id_, cleaned, vector, now, version)
             self.index(written.owed, trace)
-            return self.get(id_)
+            changed = self.get(id_)
+            note.count, note.kinds = 1, [changed.kind]
+            return changed
 
     def link(self, source: UUID, relation: str, target: UUID, now: datetime, trace: Trace) -> bool:
         """Relates two memories; returns whether the link is new. See `Memories.link`."""
-        with self.meters.measure("link", trace):
+        with self.meters.measure("link", trace), Noted("link", trace) as note:
             with trace.tier("records"):
                 written = self.records.memories.link(source, relation, target, now)
             self.index(written.owed, trace)
+            note.count = int(written.stored[0].created)
             return written.stored[0].created
 
     def forget(
@@ -261,7 +271,7 @@ class MemoryService:
         Raises:
             Conflict, TierDown: see `Memories.forget`.
         """
-        with self.meters.measure("forget", trace):
+        with self.meters.measure("forget", trace), Noted("forget", trace) as note:
             with trace.tier("records"):
                 written = self.records.memories.forget(ids, now, version)
             self.index(written.owed, trace)
@@ -270,6 +280,7 @@ class MemoryService:
             in_answers = self.erase_answers(trace)
             with trace.tier("records"):
                 rows = self.records.queries.get(ids)
+            note.count = sum(_is_blank(rows.get(id_)) for id_ in ids)
             return [
                 Receipt(
                     id_,
@@ -303,12 +314,13 @@ class MemoryService:
         """Erases cached answers that a forget made unwanted; returns why it could not, if so."""
         try:
             with trace.tier("hot_cache"):
-                self.answers.erase_answers()
+                erased = self.answers.erase_answers()
         except TierDown as error:
             trace.degrade(error.message)
             return f"to be erased when it answers again ({error.message})"
         with trace.tier("records"):
             self.records.outbox.answers_erased()
+        log.info("answers erased", hot_cache=erased)
         return None
 
     def follow(self) -> None:
@@ -322,6 +334,7 @@ class MemoryService:
         forgets = self.records.outbox.epochs().forgets
         if self._forgets not in (None, forgets):
             self.answers.erase_here()
+            log.info("answers erased", cause="another process forgot a memory")
         self._forgets = forgets
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sophia_cli.correlation import current
 from sophia_cli.errors import TierDown
 
 
@@ -23,6 +24,7 @@ class Trace:
         notes: facts worth knowing of this answer, e.g. the epoch it belongs to.
         answered: whether each tier served when it was last asked; False where it was down.
         look_ups: what was looked for in a cache: the tier, what it was, and whether it was found.
+        request: the id by which the logs know it; None outside of any request.
     """
 
     served_by: str | None = None
@@ -32,6 +34,7 @@ class Trace:
     notes: dict[str, Any] = field(default_factory=dict)
     answered: dict[str, bool] = field(default_factory=dict)
     look_ups: list[tuple[str, str, bool]] = field(default_factory=list)
+    request: str | None = field(default_factory=current)
 
     @contextmanager
     def tier(self, name: str) -> Iterator[None]:
@@ -61,5 +64,6 @@ class Trace:
         return {
             "served_by": self.served_by,
             "tiers_ms": {name: round(spent, 3) for name, spent in self.tiers.items()},
+            **({} if self.request is None else {"request": self.request}),
             **self.notes,
         }

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from sophia_cli.errors import TierDown
+from sophia_cli.logs.events import log
 
 COOLDOWN = 1.0
 """How long calls fail at once after a failure, seconds."""
@@ -58,11 +59,20 @@ class Breaker:
         """The tier answered, if only to refuse: everybody may call."""
         if self._cause is not None:
             with self._lock:
-                self._cause = None
+                was, self._cause = self._cause, None
+            if was is not None:
+                log.info("breaker closed", tier=self._down("").tier)
 
-    def failed(self, cause: str) -> TierDown:
-        """The tier did not answer; returns the error to raise."""
+    def failed(self, cause: str, bare: str | None = None) -> TierDown:
+        """The tier did not answer; returns the error to raise.
+
+        Args:
+            bare: the cause for the log, without a server's words where it may quote what was sent.
+        """
         with self._lock:
-            self._cause = cause
+            was, self._cause = self._cause, cause
             self._until = time.monotonic() + self._cooldown
-        return self._down(cause)
+        down = self._down(cause)
+        if was is None:
+            log.warning("breaker opened", tier=down.tier, cause=bare or cause)
+        return down

@@ -96,6 +96,7 @@ def test_every_key_can_be_set_by_its_variable(load_text: Load) -> None:
         "local or cluster": "cluster",
         "edge or server": "server",
         "bundled or openai or torch": "torch",
+        "debug or info or warning or error": "debug",
         "a postgresql:// URL": "postgresql://h1,h2/db",
         "a redis://, rediss:// or unix:// URL": "unix:///run/x.sock",
         "an http:// or https:// URL": "https://example.com",

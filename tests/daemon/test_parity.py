@@ -128,7 +128,7 @@ def leveller(home: Path, directory: Path) -> Callable[[str], str]:
 
 
 def without_durations(envelope: dict[str, Any]) -> dict[str, Any]:
-    del envelope["duration_ms"]
+    del envelope["duration_ms"], envelope["trace"]["request"]
     envelope["trace"] = {
         name: sorted(value) if isinstance(value, dict) else value
         for name, value in envelope["trace"].items()

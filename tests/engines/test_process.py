@@ -19,6 +19,7 @@ from sophia_cli.engines import lock
 from sophia_cli.engines.process import Engine
 from sophia_cli.errors import SophiaError, Unreachable
 from sophia_cli.home import Home
+from sophia_cli.logs.file import cut
 
 Elsewhere = Callable[[str], subprocess.Popen[str]]
 
@@ -239,10 +240,12 @@ def test_a_log_that_cannot_be_written_is_one_clear_error(engine: Engine, home: H
     assert not engine.running()
 
 
-def test_a_large_log_is_set_aside(engine: Engine, home: Home) -> None:
+def test_a_large_log_is_set_aside_while_the_engine_runs(engine: Engine, home: Home) -> None:
     home.prepare()
     with engine.log.open("wb") as log:
         log.truncate(9 << 20)
     engine.ensure()
-    assert engine.log.stat().st_size < 1 << 20
-    assert (home.logs / f"{engine.name}.log.1").stat().st_size == 9 << 20
+    cut(engine.log, 8 << 20, 1)
+    engine.stop()
+    assert 0 < engine.log.stat().st_size < 1 << 20
+    assert (home.logs / f"{engine.name}.log.1").stat().st_size > 9 << 20

@@ -160,7 +160,17 @@ COMMANDS = (
     ),
     Command("token", (st.just("revoke"), _name)),
     Command("status"),
-    Command("logs", (st.sampled_from(("resident", "postgres", "valkey", "x")),), _limit),
+    Command(
+        "logs",
+        (st.sampled_from(("resident", "postgres", "valkey", "all", "x")),),
+        _limit
+        | {
+            "--since": _moment,
+            "--grep": st.one_of(st.sampled_from(("operation|breaker", "(a+)+$", "(", "")), _text),
+            "--request": _name,
+            "--level": st.sampled_from(("debug", "warning", "error", "loud")),
+        },
+    ),
     Command("lend-vectors"),
     Command(""),
     Command("recal", (_text,)),

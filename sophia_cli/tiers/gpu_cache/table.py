@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sophia_cli.logs.events import log
 from sophia_cli.tiers.gpu_cache.failure import Failure, failure_of
 from sophia_cli.tiers.gpu_cache.key_slots import Admitted, KeySlots
 from sophia_cli.tiers.gpu_cache.marks import Marks
@@ -172,8 +173,9 @@ class Table:
     def _survive(self, failure: Failure) -> None:
         """Halves the slab and keeps the hottest rows; a device that is broken is done without."""
         if not failure.of_memory or self.slab is None:
-            self._let_go("off", failure.text)
+            self._fail(failure.text)
             return
+        log.warning("device memory was too small", rows=self.capacity)
         self._note(f"{self.capacity} rows were too many: {failure.text}")
         self.shrunk += 1
         capacity = self.capacity // 2
@@ -214,14 +216,19 @@ class Table:
                 with self.lock:
                     self.keys, self.marks, self.slab = keys, marks, slab
                     self.capacity, self.state = capacity, "open"
+                log.info("device opened", device=slab.device, rows=capacity)
                 return
             if not failure.of_memory:
-                self._let_go("off", failure.text)
+                self._fail(failure.text)
                 return
             self._note(f"there is no room for {capacity} rows: {failure.text}")
             self.shrunk += 1
             capacity //= 2
-        self._let_go("off", "there is no room for vectors")
+        self._fail("there is no room for vectors")
+
+    def _fail(self, reason: str) -> None:
+        self._let_go("off", reason)
+        log.warning("device failed", cause=reason)
 
     def _let_go(self, state: str, note: str = "") -> None:
         with self.lock:

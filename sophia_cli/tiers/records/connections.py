@@ -28,9 +28,17 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     Attributes:
         until: a moment of `time.monotonic()`.
+        named: what the server calls us in its log and in pg_stat_activity.
     """
 
     until = math.inf
+    named = "sophia"
+
+    def name(self, name: str) -> None:
+        """Has the server call us by another name from now on."""
+        if name != self.named:
+            self.execute("SELECT set_config('application_name', %s, false)", [name])
+            self.named = name
 
     def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:
         """Waits as psycopg does, but not beyond `until`.

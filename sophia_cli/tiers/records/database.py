@@ -12,7 +12,9 @@ import psycopg
 from psycopg import errors as pg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from sophia_cli.correlation import current
 from sophia_cli.errors import OutOfSpace, TierDown, Unreachable
+from sophia_cli.logs.events import debugging
 from sophia_cli.tiers.breaker import LOOK, Breaker
 from sophia_cli.tiers.records.connections import Connection, telling
 from sophia_cli.tiers.records.writes import Alone, Writes
@@ -129,6 +131,7 @@ class Database:
                 left = max(0.1, deadline - time.monotonic())
                 with pool.connection(timeout=min(left, _PATIENCE)) as connection:
                     connection.until = deadline
+                    connection.name(_name())
                     with self._unsettled_by_loss(connection) if writes else _nothing:
                         result = work(connection)
             except (pg.DiskFull, pg.OutOfMemory) as error:
@@ -198,7 +201,7 @@ class Database:
                     "autocommit": True,
                     "password": self._password,
                     "connect_timeout": max(2, int(self._timeout)),
-                    "application_name": "sophia",
+                    "application_name": Connection.named,
                     "options": f"-c statement_timeout={int(self._timeout * 1000 * _OF_THE_SERVER)}"
                     f" -c timezone=UTC {_PLANS}",
                 },
@@ -216,6 +219,11 @@ class Database:
                 return
             self._pool = None
         threading.Thread(target=pool.close, kwargs={"timeout": 1.0}, daemon=True).start()
+
+
+def _name() -> str:
+    """What the server is to call us. To tell it a request costs a round trip: in debug only."""
+    return f"{Connection.named} {current()}" if debugging() and current() else Connection.named
 
 
 def _passing(error: psycopg.Error) -> bool:

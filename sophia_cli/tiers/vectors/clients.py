@@ -9,7 +9,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from qdrant_client import QdrantClient
+from qdrant_client.context_headers import headers
 
+from sophia_cli.correlation import HEADER, current
 from sophia_cli.errors import ConfigurationError
 from sophia_cli.tiers.vectors.peers import Peers
 
@@ -67,7 +69,7 @@ class Servers:
         Raises:
             TierDown: none could serve, or one refused the request itself.
         """
-        return self.peers.read(lambda clients: action(clients.reading))
+        return self.peers.read(lambda clients: _for_request(action, clients.reading))
 
     def write(self, action: Callable[[QdrantClient], T]) -> T:
         """Repeats an action until a peer acknowledges it or `write_timeout` is used up.
@@ -78,7 +80,9 @@ class Servers:
         if self.peers.suspect:
             self.read(self._look)
         return self.peers.write(
-            lambda clients: action(clients.writing), self._write_timeout, self._attempt
+            lambda clients: _for_request(action, clients.writing),
+            self._write_timeout,
+            self._attempt,
         )
 
     def _connect(self, url: str) -> _Clients:
@@ -99,6 +103,15 @@ class Servers:
             cloud_inference=True,
             check_compatibility=False,
         )
+
+
+def _for_request(action: Callable[[QdrantClient], T], client: QdrantClient) -> T:
+    """Does it; the server is told for which request. Metadata of gRPC is in small letters."""
+    request = current()
+    if request is None:
+        return action(client)
+    with headers({HEADER.lower(): request}):
+        return action(client)
 
 
 def _host_and_port(url: str) -> tuple[str, int]:

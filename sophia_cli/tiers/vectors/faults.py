@@ -57,12 +57,14 @@ class Fault:
         of_peer: whether the next peer is worth asking; what was asked may have been done.
         status: the HTTP status, or the one closest to gRPC's; None without an answer.
         silent: whether it was waited for in vain.
+        bare: the reason without the server's own words, which may quote what it was sent.
     """
 
     reason: str
     of_peer: bool
     status: int | None = None
     silent: bool = False
+    bare: str = ""
 
 
 def fault_of(error: Exception) -> Fault | None:
@@ -70,7 +72,7 @@ def fault_of(error: Exception) -> Fault | None:
     if isinstance(error, UnexpectedResponse):
         status = error.status_code or 0
         reason = f"{status} {_message(error.content) or error.reason_phrase}"
-        return Fault(_line(reason), status >= 500 or status in _BUSY, status)
+        return Fault(_line(reason), status >= 500 or status in _BUSY, status, bare=str(status))
     if isinstance(error, ResponseHandlingException):
         silent = isinstance(error.source, httpx.TimeoutException)
         return Fault(_transport(error.source), of_peer=True, silent=silent)
@@ -82,7 +84,8 @@ def fault_of(error: Exception) -> Fault | None:
         status_like = _OF_THE_REQUEST.get(code)
         reason = _line(f"{code.name.lower()} {details or ''}")
         silent = code is grpc.StatusCode.DEADLINE_EXCEEDED
-        return Fault(reason, of_peer=status_like is None, status=status_like, silent=silent)
+        of_peer, bare = status_like is None, code.name.lower()
+        return Fault(reason, of_peer=of_peer, status=status_like, silent=silent, bare=bare)
     if isinstance(error, Unfinished | Foreign):
         return Fault(_line(str(error)), of_peer=True)
     # The client asserts that an answer has a result, and lets through what it cannot read.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from sophia_cli.errors import ConfigurationError, TierDown
+from sophia_cli.logs.events import log
 from sophia_cli.tiers.breaker import Breaker
 from sophia_cli.tiers.vectors.faults import Fault, fault_of
 
@@ -77,7 +78,7 @@ class Peers(Generic[C]):
             faults[url] = fault
         self._suspect = True
         if any(fault.silent for fault in faults.values()):
-            raise self._breaker.failed(_reasons(faults))
+            raise self._breaker.failed(_reasons(faults), "; ".join(map(_bare, faults.values())))
         self._breaker.passed()
         raise _down(faults)
 
@@ -116,12 +117,14 @@ class Peers(Generic[C]):
         """Asks this peer no more, until `resume`."""
         with self._lock:
             self._drained.add(url)
+        log.info("peer drained", tier="vectors", peer=url)
 
     def resume(self, url: str) -> None:
         """Takes a drained peer back."""
         with self._lock:
             self._drained.discard(url)
             self._rested.pop(url, None)
+        log.info("peer resumed", tier="vectors", peer=url)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -160,11 +163,16 @@ class Peers(Generic[C]):
             if not fault.of_peer:
                 raise _refused(url, fault) from error
             with self._lock:
+                news = url not in self._rested
                 self._rested[url] = time.monotonic() + self._cool_down
+            if news:
+                log.warning("peer left out", tier="vectors", peer=url, cause=_bare(fault))
             return fault, ()
         with self._lock:
             self._good = url
-            self._rested.pop(url, None)
+            news = self._rested.pop(url, None) is not None
+        if news:
+            log.info("peer back", tier="vectors", peer=url)
         return None, (result,)
 
 
@@ -191,6 +199,10 @@ def _refused(url: str, fault: Fault) -> RequestRefused:
 
 def _down(faults: dict[str, Fault]) -> TierDown:
     return TierDown("vectors", _reasons(faults), _HINT)
+
+
+def _bare(fault: Fault) -> str:
+    return fault.bare or fault.reason
 
 
 def _reasons(faults: dict[str, Fault]) -> str:
