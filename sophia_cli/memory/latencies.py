@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -29,6 +30,22 @@ _SLOT = WINDOW / _SLOTS
 _PERCENTS = (50, 95, 99)
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """What a histogram holds since the start.
+
+    Attributes:
+        below: how many values were at or below each bound; which one a value within `ERROR` of a
+            bound belongs to is not known.
+        calls: how many there were.
+        total: their sum, milliseconds, exact.
+    """
+
+    below: tuple[int, ...]
+    calls: int
+    total: float
+
+
 class Latencies:
     """The latencies of one operation or tier: since the start, and of the last five minutes.
 
@@ -41,6 +58,7 @@ class Latencies:
         self._ever: dict[int, int] = {}
         self._slots: list[dict[int, int]] = [{} for _ in range(_SLOTS)]
         self._numbers = [-1] * _SLOTS
+        self._total = 0.0
 
     def note(self, milliseconds: float, now: float) -> None:
         """Adds one value; `now` is any clock's time in seconds that never goes back."""
@@ -51,6 +69,20 @@ class Latencies:
         bucket = _bucket(milliseconds)
         for counts in (self._ever, self._slots[place]):
             counts[bucket] = counts.get(bucket, 0) + 1
+        self._total += milliseconds
+
+    @property
+    def calls(self) -> int:
+        """How many there were since the start."""
+        return sum(self._ever.values())
+
+    def distribution(self, bounds: Sequence[float]) -> Distribution:
+        """How they lie among ascending bounds, milliseconds."""
+        within = [0] * (len(bounds) + 1)
+        for bucket, count in self._ever.items():
+            within[bisect_left(bounds, _value(bucket))] += count
+        *below, calls = accumulate(within)
+        return Distribution(tuple(below), calls, self._total)
 
     def since_start(self) -> dict[str, Any]:
         """How many there were, and their percentiles."""

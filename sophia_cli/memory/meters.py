@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sophia_cli.errors import TierDown
-from sophia_cli.memory.latencies import Latencies
+from sophia_cli.memory.latencies import Distribution, Latencies
 from sophia_cli.memory.model import KINDS, Kind
 from sophia_cli.memory.trace import Trace
 
@@ -30,7 +30,8 @@ class Meters:
         self._clock = clock
         self._lock = threading.Lock()
         self._latencies: dict[str, Latencies] = {}
-        self._served: Counter[str] = Counter()
+        self._recalls: dict[str, Latencies] = {}
+        self._failures: Counter[tuple[str, str]] = Counter()
         self._look_ups: dict[str, dict[str, Counter[bool]]] = {}
         self._usage: dict[Kind, Counter[str]] = {kind: Counter() for kind in KINDS}
         self._down_since: dict[str, float] = {}
@@ -40,7 +41,8 @@ class Meters:
     def measure(self, operation: str, trace: Trace) -> Iterator[None]:
         """Measures the block as one operation, and what it adds to the trace as its share.
 
-        One that fails is not among the latencies; which tier was down is noted all the same.
+        One that fails is not among the latencies but among the failures; which tier was down is
+        noted all the same.
         """
         started = self._clock()
         spent_before = dict(trace.tiers)
@@ -48,8 +50,11 @@ class Meters:
         trace.look_ups.clear()
         try:
             yield
-        except TierDown as error:
-            trace.answered[error.tier] = False
+        except Exception as error:
+            if isinstance(error, TierDown):
+                trace.answered[error.tier] = False
+            with self._lock:
+                self._failures[operation, getattr(error, "code", "internal")] += 1
             raise
         else:
             self._note(operation, started, spent_before, trace)
@@ -83,10 +88,25 @@ class Meters:
                 for name, kept in self._latencies.items()
             }
 
+    def durations(self, bounds: Sequence[float]) -> dict[str, Distribution]:
+        """For each operation and tier: its latencies since the start among bounds, milliseconds."""
+        with self._lock:
+            return {name: kept.distribution(bounds) for name, kept in self._latencies.items()}
+
+    def recalls(self, bounds: Sequence[float]) -> dict[str, Distribution]:
+        """The same of recalls, those by meaning alone included, by the tier that served them."""
+        with self._lock:
+            return {name: kept.distribution(bounds) for name, kept in self._recalls.items()}
+
+    def failures(self) -> dict[tuple[str, str], int]:
+        """For each operation and error code: how often it failed that way."""
+        with self._lock:
+            return dict(self._failures)
+
     def served(self) -> dict[str, int]:
         """How many recalls, those by meaning alone included, each tier served."""
         with self._lock:
-            return dict(self._served)
+            return {name: kept.calls for name, kept in self._recalls.items()}
 
     def look_ups(self, tier: str) -> dict[str, dict[str, int]]:
         """For each thing that is looked up in a cache: how often it was asked for, and found."""
@@ -121,21 +141,16 @@ class Meters:
     ) -> None:
         now = self._clock()
         with self._lock:
-            self._kept(operation).note((now - started) * 1000, now)
+            spent_here = (now - started) * 1000
+            _kept(self._latencies, operation).note(spent_here, now)
             for tier, spent in trace.tiers.items():
                 before = spent_before.get(tier)
                 if spent != before:
-                    self._kept(tier).note(spent - (before or 0.0), now)
+                    _kept(self._latencies, tier).note(spent - (before or 0.0), now)
             if operation in _ASKING and trace.served_by is not None:
-                self._served[trace.served_by] += 1
+                _kept(self._recalls, trace.served_by).note(spent_here, now)
             for tier, what, found in trace.look_ups:
                 self._look_ups.setdefault(tier, {}).setdefault(what, Counter())[found] += 1
-
-    def _kept(self, name: str) -> Latencies:
-        kept = self._latencies.get(name)
-        if kept is None:
-            kept = self._latencies[name] = Latencies()
-        return kept
 
     def _met(self, started: float, trace: Trace) -> None:
         with self._lock:
@@ -145,3 +160,10 @@ class Meters:
                 elif tier in self._down_since:
                     lasted = self._clock() - self._down_since.pop(tier)
                     self._down_for[tier] = self._down_for.get(tier, 0.0) + lasted
+
+
+def _kept(among: dict[str, Latencies], name: str) -> Latencies:
+    kept = among.get(name)
+    if kept is None:
+        kept = among[name] = Latencies()
+    return kept
