@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sophia_cli.errors import TierDown
@@ -14,13 +14,29 @@ from sophia_cli.memory.latencies import Distribution, Latencies
 from sophia_cli.memory.model import KINDS, Kind
 from sophia_cli.memory.trace import Trace
 
+_Ended = tuple[
+    str,
+    float,
+    float,
+    str | None,
+    tuple[Mapping[str, float], Mapping[str, float]],
+    Mapping[str, bool],
+    Sequence[tuple[str, str, bool]],
+    str | None,
+]
+"""The word that an operation leaves: its name, when it began and ended (seconds of the clock), the
+code of the error that it failed with (None if it did not, empty if it was interrupted), the
+milliseconds of its trace in each tier before it and after it, which tiers answered, what was looked
+up, and who served. A plain tuple, as it is the quickest to make."""
 _ASKING = frozenset({"recall", "similar"})
+# Operations that may wait to be counted.
+_MOST = 4096
 
 
 class Meters:
     """What became of the operations of a service since it was opened. Safe to use from threads.
 
-    Noting an operation costs a microsecond for each tier that it asked.
+    An operation pays a few microseconds for it; see `take_in`.
 
     Args:
         clock: seconds, never going back.
@@ -30,6 +46,8 @@ class Meters:
         self._clock = clock
         self._lock = threading.Lock()
         self._latencies: dict[str, Latencies] = {}
+        self._ended: deque[_Ended] = deque()
+        self._used: deque[tuple[str, tuple[Kind, ...]]] = deque()
         self._recalls: dict[str, Latencies] = {}
         self._failures: Counter[tuple[str, str]] = Counter()
         self._look_ups: dict[str, dict[str, Counter[bool]]] = {}
@@ -37,29 +55,13 @@ class Meters:
         self._down_since: dict[str, float] = {}
         self._down_for: dict[str, float] = {}
 
-    @contextmanager
-    def measure(self, operation: str, trace: Trace) -> Iterator[None]:
+    def measure(self, operation: str, trace: Trace) -> AbstractContextManager[None]:
         """Measures the block as one operation, and what it adds to the trace as its share.
 
         One that fails is not among the latencies but among the failures; which tier was down is
         noted all the same.
         """
-        started = self._clock()
-        spent_before = dict(trace.tiers)
-        trace.answered.clear()
-        trace.look_ups.clear()
-        try:
-            yield
-        except Exception as error:
-            if isinstance(error, TierDown):
-                trace.answered[error.tier] = False
-            with self._lock:
-                self._failures[operation, getattr(error, "code", "internal")] += 1
-            raise
-        else:
-            self._note(operation, started, spent_before, trace)
-        finally:
-            self._met(started, trace)
+        return _Measured(self, operation, trace)
 
     @contextmanager
     def look(self, trace: Trace) -> Iterator[None]:
@@ -68,13 +70,22 @@ class Meters:
         try:
             yield
         finally:
-            self._met(started, trace)
+            with self._lock:
+                self._take_in()
+                self._met(trace.answered, started, self._clock())
+
+    def take_in(self) -> None:
+        """Counts what has ended since the last time; who reads does so first.
+
+        An operation only leaves word that it has ended: to count it costs several times as much. The
+        resident process does that now and then, so that there is never much of it.
+        """
+        with self._lock:
+            self._take_in()
 
     def use(self, what: str, kinds: Iterable[Kind]) -> None:
         """Counts one use for each of `kinds`."""
-        with self._lock:
-            for kind in kinds:
-                self._usage[kind][what] += 1
+        self._used.append((what, tuple(kinds)))
 
     def latencies(self) -> dict[str, dict[str, Any]]:
         """For each operation and tier: calls and percentiles since start and of the last 5 minutes.
@@ -82,6 +93,7 @@ class Meters:
         A tier's latency is all the time that one operation spent in it.
         """
         with self._lock:
+            self._take_in()
             now = self._clock()
             return {
                 name: {**kept.since_start(), "last_5_minutes": kept.lately(now)}
@@ -91,26 +103,31 @@ class Meters:
     def durations(self, bounds: Sequence[float]) -> dict[str, Distribution]:
         """For each operation and tier: its latencies since the start among bounds, milliseconds."""
         with self._lock:
+            self._take_in()
             return {name: kept.distribution(bounds) for name, kept in self._latencies.items()}
 
     def recalls(self, bounds: Sequence[float]) -> dict[str, Distribution]:
         """The same of recalls, those by meaning alone included, by the tier that served them."""
         with self._lock:
+            self._take_in()
             return {name: kept.distribution(bounds) for name, kept in self._recalls.items()}
 
     def failures(self) -> dict[tuple[str, str], int]:
         """For each operation and error code: how often it failed that way."""
         with self._lock:
+            self._take_in()
             return dict(self._failures)
 
     def served(self) -> dict[str, int]:
         """How many recalls, those by meaning alone included, each tier served."""
         with self._lock:
+            self._take_in()
             return {name: kept.calls for name, kept in self._recalls.items()}
 
     def look_ups(self, tier: str) -> dict[str, dict[str, int]]:
         """For each thing that is looked up in a cache: how often it was asked for, and found."""
         with self._lock:
+            self._take_in()
             return {
                 what: {"asked": counts.total(), "found": counts[True]}
                 for what, counts in self._look_ups.get(tier, {}).items()
@@ -119,11 +136,13 @@ class Meters:
     def usage(self) -> dict[str, dict[str, int]]:
         """For each kind: the uses that were counted."""
         with self._lock:
+            self._take_in()
             return {kind.value: dict(counts) for kind, counts in self._usage.items()}
 
     def down(self, tier: str) -> bool:
         """Whether the last request that asked this tier met it down."""
         with self._lock:
+            self._take_in()
             return tier in self._down_since
 
     def degraded_seconds(self, tier: str) -> float:
@@ -132,34 +151,99 @@ class Meters:
         It counts from the beginning of the one to the end of the other.
         """
         with self._lock:
+            self._take_in()
             since = self._down_since.get(tier)
             lasting = 0.0 if since is None else self._clock() - since
             return self._down_for.get(tier, 0.0) + lasting
 
-    def _note(
-        self, operation: str, started: float, spent_before: dict[str, float], trace: Trace
-    ) -> None:
-        now = self._clock()
-        with self._lock:
-            spent_here = (now - started) * 1000
-            _kept(self._latencies, operation).note(spent_here, now)
-            for tier, spent in trace.tiers.items():
-                before = spent_before.get(tier)
-                if spent != before:
-                    _kept(self._latencies, tier).note(spent - (before or 0.0), now)
-            if operation in _ASKING and trace.served_by is not None:
-                _kept(self._recalls, trace.served_by).note(spent_here, now)
-            for tier, what, found in trace.look_ups:
-                self._look_ups.setdefault(tier, {}).setdefault(what, Counter())[found] += 1
+    def _left_word(self, ended: _Ended) -> None:
+        self._ended.append(ended)
+        if len(self._ended) > _MOST:
+            self.take_in()
 
-    def _met(self, started: float, trace: Trace) -> None:
-        with self._lock:
-            for tier, answered in trace.answered.items():
-                if not answered:
-                    self._down_since.setdefault(tier, started)
-                elif tier in self._down_since:
-                    lasted = self._clock() - self._down_since.pop(tier)
-                    self._down_for[tier] = self._down_for.get(tier, 0.0) + lasted
+    def _take_in(self) -> None:
+        """With the lock held: in the order in which they ended."""
+        while self._ended:
+            operation, started, at, code, spent, answered, look_ups, served_by = (
+                self._ended.popleft()
+            )
+            if code is None:
+                self._note(operation, started, at, *spent, look_ups, served_by)
+            elif code:
+                self._failures[operation, code] += 1
+            self._met(answered, started, at)
+        while self._used:
+            what, kinds = self._used.popleft()
+            for kind in kinds:
+                self._usage[kind][what] += 1
+
+    def _note(
+        self,
+        operation: str,
+        started: float,
+        at: float,
+        before: Mapping[str, float],
+        after: Mapping[str, float],
+        look_ups: Sequence[tuple[str, str, bool]],
+        served_by: str | None,
+    ) -> None:
+        took = (at - started) * 1000
+        _kept(self._latencies, operation).note(took, at)
+        for tier, spent in after.items():
+            if spent != before.get(tier):
+                _kept(self._latencies, tier).note(spent - before.get(tier, 0.0), at)
+        if operation in _ASKING and served_by is not None:
+            _kept(self._recalls, served_by).note(took, at)
+        for tier, what, found in look_ups:
+            self._look_ups.setdefault(tier, {}).setdefault(what, Counter())[found] += 1
+
+    def _met(self, answered: Mapping[str, bool], started: float, ended: float) -> None:
+        for tier, up in answered.items():
+            if not up:
+                self._down_since.setdefault(tier, started)
+            elif tier in self._down_since:
+                lasted = ended - self._down_since.pop(tier)
+                self._down_for[tier] = self._down_for.get(tier, 0.0) + lasted
+
+
+class _Measured:
+    """The block of `Meters.measure`; a class, since a generator takes twice as long."""
+
+    __slots__ = ("_before", "_meters", "_operation", "_started", "_trace")
+
+    def __init__(self, meters: Meters, operation: str, trace: Trace) -> None:
+        self._meters = meters
+        self._operation = operation
+        self._trace = trace
+
+    def __enter__(self) -> None:
+        trace = self._trace
+        self._before = trace.tiers.copy()
+        trace.answered.clear()
+        trace.look_ups.clear()
+        self._started = self._meters._clock()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        meters, trace, code = self._meters, self._trace, None
+        at = meters._clock()
+        if error is not None:
+            if isinstance(error, TierDown):
+                trace.answered[error.tier] = False
+            code = getattr(error, "code", "internal") if isinstance(error, Exception) else ""
+        meters._left_word(
+            (
+                self._operation,
+                self._started,
+                at,
+                code,
+                (self._before, trace.tiers.copy()),
+                trace.answered.copy(),
+                trace.look_ups.copy(),
+                trace.served_by,
+            )
+        )
 
 
 def _kept(among: dict[str, Latencies], name: str) -> Latencies:
