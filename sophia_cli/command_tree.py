@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "import": "import_",
     "reindex": "reindex",
     "config": "config",
+    "token": "token",
     "up": "up",
     "down": "down",
     "status": "status",

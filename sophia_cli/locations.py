@@ -62,6 +62,11 @@ def resident_socket(home: str) -> str:
     return os.path.join(socket_directory(home), "resident.sock")
 
 
+def rest_socket(home: str) -> str:
+    """The socket on which the resident process speaks HTTP."""
+    return os.path.join(socket_directory(home), "rest.sock")
+
+
 def resident_lock(home: str) -> str:
     """The file that the resident process locks for as long as it lives."""
     return os.path.join(home, "locks", "resident.lock")

@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 
 from sophia_cli.config.secrets import read_secret
 from sophia_cli.config.shapes import (
+    Address,
     CacheUrl,
     Device,
     Lifetime,
@@ -255,6 +256,45 @@ class Resident(Section):
     )
 
 
+class Tls(Section):
+    """How what is said on TCP is kept from others."""
+
+    certificate_file: Path | None = Field(
+        default=None,
+        examples=["/etc/sophia/rest.crt"],
+        description="The certificate and those it is signed by, as PEM. Without it, HTTP.",
+    )
+    key_file: Path | None = Field(
+        default=None,
+        examples=["/etc/sophia/rest.key"],
+        description="Its private key, as PEM, mode 0600. Without it, the certificate's file "
+        "holds the key as well.",
+    )
+
+
+class Rest(Section):
+    """HTTP for programs: on a socket in the home, and with a token on TCP where it is asked for."""
+
+    listen: Address | None = Field(
+        default=None,
+        examples=["127.0.0.1:8420"],
+        description="Where it listens on TCP. Without it, on the socket alone.",
+    )
+    tls: Tls = Tls()
+    rate: float = Field(
+        default=100, gt=0, le=1_000_000, description="Requests a second that a token has."
+    )
+    burst: int = Field(
+        default=200, ge=1, le=1_000_000, description="Requests that a token has saved up at most."
+    )
+    largest_body: Size = Field(default="8mb", description="How large a request may be.")
+    timeout: Timeout = Field(
+        default=timedelta(seconds=30),
+        description="How long a client may take to send its request, or to take a piece of the "
+        "answer.",
+    )
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -269,6 +309,7 @@ class Config(Section):
     embedding: Embedding = Embedding()
     recall: Recall = Recall()
     resident: Resident = Resident()
+    rest: Rest = Rest()
 
     @property
     def vector_engine(self) -> Literal["edge", "server"]:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from sophia_cli.config.durations import parse_duration
 from sophia_cli.config.secrets import mask
-from sophia_cli.config.urls import check_url
+from sophia_cli.config.urls import check_address, check_url
 from sophia_cli.errors import InvalidInput
 
 
@@ -55,6 +55,7 @@ WebUrl = Annotated[
 WebUrls = Annotated[
     tuple[WebUrl, ...], BeforeValidator(_items), Shape("a list of http:// or https:// URLs")
 ]
+Address = Annotated[str, AfterValidator(check_address), Shape("HOST:PORT")]
 Size = Annotated[
     str, Field(pattern=r"(?i)^[1-9][0-9]{0,14}([kmg]b?)?$"), Shape("a size such as 256mb or 2gb")
 ]

@@ -35,6 +35,20 @@ def check_url(url: str, schemes: tuple[str, ...]) -> str:
     return url
 
 
+def check_address(address: str) -> str:
+    """Returns `address` if it is a host and a port, as `127.0.0.1:8420` and `[::1]:8420` are.
+
+    Raises:
+        ValueError: it is not.
+    """
+    parts = _HOST.fullmatch(address)
+    if parts is None or not parts[1] or parts[2] is None or not address.isprintable():
+        raise ValueError("must be a host and a port, as 127.0.0.1:8420")
+    if not 1 <= int(parts[2]) <= 65535:
+        raise ValueError("has a port that is not between 1 and 65535")
+    return address
+
+
 def _check_host(host: str, may_be_empty: bool) -> None:
     parts = _HOST.fullmatch(host)
     if parts is None or "," in host:

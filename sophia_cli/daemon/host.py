@@ -45,7 +45,7 @@ class Host:
         self._fingerprint = ""
         self._upkeep: Upkeep | None = None
 
-    def warm_up(self) -> None:
+    def warm_up(self) -> threading.Thread:
         """Opens the service in the background with the configuration of this process."""
 
         def open_early() -> None:
@@ -57,7 +57,9 @@ class Host:
             except Exception:
                 log.exception("not ready")
 
-        threading.Thread(target=open_early, daemon=True).start()
+        opening = threading.Thread(target=open_early, daemon=True)
+        opening.start()
+        return opening
 
     @contextlib.contextmanager
     def open(

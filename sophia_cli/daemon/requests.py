@@ -38,7 +38,7 @@ def receive(connection: socket.socket) -> bytes | None:
         OSError: the connection was lost, or nothing came within ten seconds.
     """
     connection.settimeout(_TIMEOUT)
-    _check_peer(connection)
+    check_peer(connection)
     data = bytearray(connection.recv(1 << 16))
     if not data:
         return None
@@ -115,7 +115,7 @@ def _more(connection: socket.socket) -> bytes:
     return received
 
 
-def _check_peer(connection: socket.socket) -> None:
+def check_peer(connection: socket.socket) -> None:
     """The socket's mode keeps others out; its peer's user id proves it where the system tells."""
     if hasattr(socket, "SO_PEERCRED"):
         credentials = connection.getsockopt(

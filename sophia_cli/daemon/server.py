@@ -22,6 +22,7 @@ import structlog
 from sophia_cli import __version__, wire
 from sophia_cli.daemon.host import Host
 from sophia_cli.daemon.requests import environment_of, parsed, receive
+from sophia_cli.daemon.rest.thread import RestThread
 from sophia_cli.environment import Environment
 from sophia_cli.errors import SophiaError
 from sophia_cli.exit_status import ExitStatus
@@ -67,6 +68,7 @@ class Server:
         self._path = listener.getsockname()
         self._identity = _identity(self._path)
         self._host = Host(home)
+        self._rest = RestThread(home, self._host, DRAIN_TIMEOUT, on_end=self._wake)
         self._selector = selectors.DefaultSelector()
         self._handed: deque[Callable[[], None]] = deque()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -82,7 +84,7 @@ class Server:
             end.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._wake_in, selectors.EVENT_READ, self._awake)
-        self._host.warm_up()
+        self._rest.start(after=self._host.warm_up())
         log.info("serving", version=__version__, pid=os.getpid())
         beat = time.monotonic()
         while not (self._stopping and self._wound_down()):
@@ -141,14 +143,16 @@ class Server:
         if not self._closed.is_set():
             self._selector.unregister(self._listener)
             self._listener.close()
+            self._rest.stop()
             with self._lock:
                 self._closed.set()
         running = self._now_running()
         if self._deadline is None or time.monotonic() < self._deadline:
-            return not running
+            return not running and self._rest.ended
         for client in running:
             client.cancelled.set()
-        return not running or time.monotonic() > self._deadline + CANCEL_TIMEOUT
+        ended = not running and self._rest.ended
+        return ended or time.monotonic() > self._deadline + CANCEL_TIMEOUT
 
     def _serve(self, connection: socket.socket) -> None:
         """The life of a thread: one connection, from its request to the end of its command."""

@@ -12,6 +12,7 @@ from sophia_cli.tiers.records.models import Models
 from sophia_cli.tiers.records.outbox import Outbox
 from sophia_cli.tiers.records.portable import Portable
 from sophia_cli.tiers.records.queries import Queries
+from sophia_cli.tiers.records.tokens import Tokens
 
 
 class Records:
@@ -37,6 +38,7 @@ class Records:
         self.feedback = Feedback(self.database)
         self.models = Models(self.database)
         self.portable = Portable(self.database)
+        self.tokens = Tokens(self.database)
 
     def close(self) -> None:
         """Closes every connection."""

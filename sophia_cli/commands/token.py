@@ -1,0 +1,152 @@
+"""`sophia token`: who may use the memory over TCP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from sophia_cli.api.access import Scope
+from sophia_cli.api.tokens import issue
+from sophia_cli.commands.options import KindOption, UserOption, expiry_of
+from sophia_cli.errors import InvalidInput
+from sophia_cli.help import Command, Group
+from sophia_cli.invocation import Invocation
+from sophia_cli.memory.trace import Trace
+from sophia_cli.memory.validation import checked_name
+from sophia_cli.terminal import Outcome, Terminal
+from sophia_cli.tiers.records.tokens import Token
+
+group = typer.Typer(
+    cls=Group,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Who may use the memory over TCP: REST and MCP.\n\n\b\nExamples:\n"
+    "  sophia token create ci --scope read --scope write\n  sophia token list\n"
+    "  sophia token revoke ci",
+)
+
+
+@group.command(cls=Command)
+def create(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="What you call it.")],
+    scope: Annotated[
+        list[Scope], typer.Option(help="What it allows; may be repeated.", metavar="SCOPE")
+    ],
+    user: UserOption = None,
+    kind: KindOption = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: 90d, or a time.", metavar="WHEN")
+    ] = None,
+) -> Outcome:
+    """Make a token and print it, this once: of its secret only a digest is kept.
+
+    A scope is read, write or admin; each allows nothing but itself. With --user or --kind the
+    token reaches only that part of the memory.
+
+    \b
+    Examples:
+      sophia token create ci --scope read --scope write
+      sophia token create ann-laptop --scope read --scope write --user ann --expires 90d
+    """
+    invocation = Invocation.of(context)
+    called = checked_name("NAME", name)
+    if called is None:
+        raise InvalidInput("a token needs a name")
+    text, token = issue(
+        called,
+        scope,
+        invocation.now,
+        user=checked_name("user", user),
+        kind=kind,
+        expires_at=expiry_of(invocation, expires),
+    )
+    with invocation.service() as service:
+        service.records.tokens.add(token)
+
+    def show(terminal: Terminal) -> None:
+        terminal.line(text)
+        terminal.note("it is not shown again")
+
+    row = {**_row(token, invocation.now), "token": text}
+    return Outcome([row], show, Trace(served_by="records"))
+
+
+@group.command("list", cls=Command)
+def list_(context: typer.Context) -> Outcome:
+    """Show every token, without its secret, the newest first.
+
+    \b
+    Examples:
+      sophia token list
+    """
+    invocation = Invocation.of(context)
+    with invocation.service() as service:
+        tokens = service.records.tokens.all()
+    now = invocation.now
+
+    def show(terminal: Terminal) -> None:
+        if not tokens:
+            terminal.note("there is no token")
+            return
+        terminal.table(
+            *("name", "id", "scopes", "user", "kind", "state", "used"),
+            rows=[
+                [
+                    token.name,
+                    token.id,
+                    " ".join(sorted(token.scopes)),
+                    token.user or "",
+                    "" if token.kind is None else token.kind.value,
+                    _state(token, now),
+                    f"{token.used_at:%Y-%m-%d %H:%M}" if token.used_at else "never",
+                ]
+                for token in tokens
+            ],
+        )
+
+    return Outcome([_row(token, now) for token in tokens], show, Trace(served_by="records"))
+
+
+@group.command(cls=Command)
+def revoke(
+    context: typer.Context,
+    which: Annotated[str, typer.Argument(metavar="ID|NAME", help="The token's id or name.")],
+) -> Outcome:
+    """End a token: from now on it opens nothing. Other processes see it within two seconds.
+
+    \b
+    Examples:
+      sophia token revoke ci
+    """
+    invocation = Invocation.of(context)
+    with invocation.service() as service:
+        token = service.records.tokens.revoke(which, invocation.now)
+    return Outcome(
+        [_row(token, invocation.now)],
+        lambda terminal: terminal.line(f"revoked {token.name} ({token.id})"),
+        Trace(served_by="records"),
+    )
+
+
+def _row(token: Token, now: datetime) -> dict[str, Any]:
+    times = {
+        name: getattr(token, name) for name in ("created_at", "expires_at", "used_at", "revoked_at")
+    }
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": sorted(token.scopes),
+        "user": token.user,
+        "kind": None if token.kind is None else token.kind.value,
+        "state": _state(token, now),
+        **{name: None if moment is None else moment.isoformat() for name, moment in times.items()},
+    }
+
+
+def _state(token: Token, now: datetime) -> str:
+    if token.holds(now):
+        return "valid" if token.expires_at is None else f"until {token.expires_at:%Y-%m-%d}"
+    return "expired" if token.revoked_at is None else "revoked"

@@ -1,0 +1,109 @@
+"""The event loop of REST: the socket in the home always, TCP as the configuration has it just now.
+
+What is wrong with TCP (a port that is taken, a certificate that is none) is said once in the log
+and in `sophia status`, and tried again; all else goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from pathlib import Path
+
+import structlog
+
+from sophia_cli.config.model import Rest
+from sophia_cli.daemon.rest import tcp
+from sophia_cli.daemon.rest.app import Application
+from sophia_cli.daemon.rest.backend import Backend
+from sophia_cli.daemon.rest.bearer import Bearer
+from sophia_cli.daemon.rest.gate import owner
+from sophia_cli.daemon.rest.listening import Listener
+from sophia_cli.daemon.rest.state import State
+from sophia_cli.errors import SophiaError
+
+_LOOK_EVERY = 1.0
+log = structlog.get_logger()
+
+
+async def serve(
+    backend: Backend,
+    bound: socket.socket,
+    state: State,
+    stopped: asyncio.Event,
+    patience: int,
+) -> None:
+    """Serves until `stopped`; then lets the requests come to their end.
+
+    Args:
+        bound: the socket in the home, bound already.
+        state: where it is said how TCP is.
+        patience: seconds that requests have to come to their end.
+    """
+    app = Application(backend)
+    async with app.running():
+        home = Listener(app.behind(owner), bound, patience)
+        home.start()
+        door = _TcpDoor(backend, app, state, patience)
+        try:
+            while not stopped.is_set():
+                await door.follow()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), _LOOK_EVERY)
+        finally:
+            await asyncio.gather(home.stop(), door.close())
+
+
+class _TcpDoor:
+    """The listener on TCP: opened, closed and moved as the configuration changes."""
+
+    def __init__(self, backend: Backend, app: Application, state: State, patience: int) -> None:
+        self._backend = backend
+        self._app = app.behind(Bearer(backend))
+        self._state = state
+        self._patience = patience
+        self._open: Listener | None = None
+        self._wanted: tuple[object, ...] = ()
+
+    async def follow(self) -> None:
+        """Brings the listener in line with the configuration; a fault is noted, never raised."""
+        try:
+            rest = self._backend.configuration().rest
+            wanted = (rest.listen, rest.tls, _stamp(rest.tls.certificate_file))
+            if wanted == self._wanted and self._state.fault is None:
+                return
+            await self.close()
+            self._open_at(rest)
+            self._wanted = wanted
+            self._state.fault = None
+        except SophiaError as error:
+            if error.message != self._state.fault:
+                log.warning("rest: not on tcp", reason=error.message)
+            self._state.fault = error.message
+
+    async def close(self) -> None:
+        """Closes the listener, if one is open."""
+        opened, self._open = self._open, None
+        self._wanted, self._state.listening = (), None
+        if opened is not None:
+            await opened.stop()
+
+    def _open_at(self, rest: Rest) -> None:
+        if rest.listen is None:
+            return
+        tls = tcp.context(rest.tls)
+        bound = tcp.bound(rest.listen)
+        self._open = Listener(self._app, bound, self._patience, tls)
+        self._open.start()
+        scheme = "http" if tls is None else "https"
+        self._state.listening = f"{scheme}://{rest.listen}"
+        log.info("rest: listening", address=self._state.listening)
+
+
+def _stamp(path: Path | None) -> int:
+    """When a file was written last, so that a renewed certificate is noticed."""
+    try:
+        return 0 if path is None else path.stat().st_mtime_ns
+    except OSError:
+        return 0
