@@ -77,8 +77,8 @@ class Meters:
     def take_in(self) -> None:
         """Counts what has ended since the last time; who reads does so first.
 
-        An operation only leaves word that it has ended: to count it costs several times as much. The
-        resident process does that now and then, so that there is never much of it.
+        An operation only leaves word that it has ended: to count it costs several times as much.
+        The resident process does that now and then, so that there is never much of it.
         """
         with self._lock:
             self._take_in()

@@ -19,10 +19,10 @@ from sophia_cli.daemon.rest.errors import Errors
 from sophia_cli.daemon.rest.gate import Caller, Gate
 from sophia_cli.daemon.rest.problems import of_http, problem
 from sophia_cli.daemon.rest.request_ids import RequestIds
-from sophia_cli.daemon.rest.routes import health, questions
+from sophia_cli.daemon.rest.routes import health, metrics, questions
 from sophia_cli.errors import SophiaError
 
-ROUTERS = (questions.router, health.router)
+ROUTERS = (questions.router, health.router, metrics.router)
 
 
 @dataclass(frozen=True, slots=True)
