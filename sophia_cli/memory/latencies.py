@@ -94,6 +94,14 @@ class Latencies:
         recent = zip(self._numbers, self._slots, strict=True)
         return _summary(_together(counts for number, counts in recent if number >= oldest))
 
+    def slots(self, now: float, percent: int) -> list[float | None]:
+        """A percentile of each ten seconds of the last five minutes, the oldest first."""
+        oldest = int(now / _SLOT) - _SLOTS + 1
+        kept = dict(zip(self._numbers, self._slots, strict=True))
+        return [
+            _percentile(kept.get(number, {}), percent) for number in range(oldest, oldest + _SLOTS)
+        ]
+
 
 def _bucket(milliseconds: float) -> int:
     if milliseconds <= SHORTEST:
@@ -114,12 +122,16 @@ def _together(tables: Iterable[Mapping[int, int]]) -> Mapping[int, int]:
 
 
 def _summary(counts: Mapping[int, int]) -> dict[str, Any]:
+    return {
+        "calls": sum(counts.values()),
+        **{f"p{percent}_ms": _percentile(counts, percent) for percent in _PERCENTS},
+    }
+
+
+def _percentile(counts: Mapping[int, int], percent: int) -> float | None:
+    if not counts:
+        return None
     buckets = sorted(counts)
     passed = list(accumulate(counts[bucket] for bucket in buckets))
-    calls = passed[-1] if passed else 0
-    summary: dict[str, Any] = {"calls": calls}
-    for percent in _PERCENTS:
-        # The lowest value that has this share of all at or below it.
-        place = bisect_left(passed, -(-calls * percent // 100))
-        summary[f"p{percent}_ms"] = round(_value(buckets[place]), 3) if calls else None
-    return summary
+    # The lowest value that has this share of all at or below it.
+    return round(_value(buckets[bisect_left(passed, -(-passed[-1] * percent // 100))]), 3)

@@ -100,6 +100,13 @@ class Meters:
                 for name, kept in self._latencies.items()
             }
 
+    def slots(self, percent: int) -> dict[str, list[float | None]]:
+        """For each operation and tier: a percentile of each ten seconds of the last 5 minutes."""
+        with self._lock:
+            self._take_in()
+            now = self._clock()
+            return {name: kept.slots(now, percent) for name, kept in self._latencies.items()}
+
     def durations(self, bounds: Sequence[float]) -> dict[str, Distribution]:
         """For each operation and tier: its latencies since the start among bounds, milliseconds."""
         with self._lock:

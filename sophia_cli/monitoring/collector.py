@@ -40,14 +40,20 @@ _PARTS = frozenset((*TIERS, "ranking"))
 _USES = ("recalls", "stored")
 
 
-def families(service: MemoryService, figures: Figures) -> list[Family]:
-    """All declared metrics that have samples now."""
+def samples(service: MemoryService, figures: Figures) -> dict[str, list[Sample]]:
+    """What there is to say now of each metric, by its name; one without samples is left out."""
     figures.refresh()
     found: dict[str, list[Sample]] = {}
     for source in (_measured(service), _asked(service, figures), _front(service), _machine()):
         for sample in source:
             if sample[2] is not None:
                 found.setdefault(sample[0].name, []).append(sample)
+    return found
+
+
+def families(service: MemoryService, figures: Figures) -> list[Family]:
+    """The same as prometheus-client has it, in the order of the declarations."""
+    found = samples(service, figures)
     return [_family(metric, found[metric.name]) for metric in METRICS if metric.name in found]
 
 
@@ -126,17 +132,17 @@ def _machine() -> Iterator[Sample]:
         yield of.MACHINE_MEMORY, (), told.get("MemTotal")
 
 
-def _family(metric: Metric, samples: Iterable[Sample]) -> Family:
+def _family(metric: Metric, found: Iterable[Sample]) -> Family:
     if metric.type == "histogram":
         histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
-        for _, labels, spread in samples:
+        for _, labels, spread in found:
             assert isinstance(spread, Distribution)  # noqa: S101  (`_measured` yields no other)
             buckets = list(zip(_LE, (*spread.below, spread.calls), strict=True))
             histogram.add_metric(labels, buckets, spread.total / 1000)
         return histogram
     kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
     family = kind(metric.name, metric.help, labels=metric.labels)
-    for _, labels, value in samples:
+    for _, labels, value in found:
         assert not isinstance(value, Distribution) and value is not None  # noqa: S101
         family.add_metric(labels, float(value))
     return family

@@ -121,3 +121,13 @@ def test_a_histogram_is_wrong_only_about_what_lies_next_to_a_bound(
         least = sum(value <= bound * (1 - 2 * ERROR) for value in values)
         most = sum(value <= bound * (1 + 2 * ERROR) for value in values)
         assert least <= below <= most
+
+
+def test_the_last_five_minutes_ten_seconds_each() -> None:
+    latencies = Latencies()
+    for now, value in ((5.0, 1.0), (295.0, 10.0), (296.0, 20.0), (301.0, 30.0)):
+        latencies.note(value, now)
+    told = latencies.slots(305.0, 99)
+    assert len(told) == 30
+    assert [each is not None for each in told] == [*[False] * 28, True, True]
+    assert told[-2:] == pytest.approx([20.0, 30.0], ERROR)
