@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -28,6 +29,9 @@ from sophia_cli.memory.service import MemoryService
 from sophia_cli.tiers.gpu_cache import GpuCache, Settings
 from sophia_cli.tiers.records import Records
 
+if TYPE_CHECKING:
+    from sophia_cli.monitoring.otel import Spans
+
 _FLUSHED = "flushed"
 # A transaction may commit a little after the time that it wrote into `updated_at`.
 _REPLAY_MARGIN = timedelta(minutes=10)
@@ -39,6 +43,7 @@ class OpenService:
 
     Attributes:
         engines: the embedded servers it stands on; empty where the configuration names servers.
+        spans: where its operations are told; None where nobody wants to know.
         flushed: where the edge engine's last flush is noted; None with servers.
     """
 
@@ -46,6 +51,7 @@ class OpenService:
     use: EngineUse
     engines: list[Engine]
     flushed: Path | None
+    spans: Spans | None = None
 
     def checkpoint(self, *, closing: bool = False) -> None:
         """Flushes the vectors, and notes since when a loss of power would have to be replayed."""
@@ -59,6 +65,8 @@ class OpenService:
         with contextlib.suppress(TierDown, OSError):
             self.checkpoint(closing=True)
         self.service.close()
+        if self.spans is not None:
+            self.spans.close()
         if self.use.last_user():
             for engine in self.engines:
                 engine.stop()
@@ -111,8 +119,18 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
         )
         if flushed is not None:
             _replay(flushed, records)
+        spans = _spans(config)
+        service.meters.observer = spans
         undo.pop_all()
-    return OpenService(service, use, engines, flushed)
+    return OpenService(service, use, engines, flushed, spans)
+
+
+def _spans(config: Config) -> Spans | None:
+    if config.tracing.endpoint is None:
+        return None
+    from sophia_cli.monitoring.spans import spans_to
+
+    return spans_to(config.tracing)
 
 
 def _records(config: Config, home: Home, engines: list[Engine]) -> Records:

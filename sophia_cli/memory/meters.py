@@ -28,6 +28,8 @@ _Ended = tuple[
 code of the error that it failed with (None if it did not, empty if it was interrupted), the
 milliseconds of its trace in each tier before it and after it, which tiers answered, what was looked
 up, and who served. A plain tuple, as it is the quickest to make."""
+Observer = Callable[[str, float, float, Trace, BaseException | None], None]
+"""Is told of each operation at its end: its name, when it began and ended, and how it ended."""
 _ASKING = frozenset({"recall", "similar"})
 # Operations that may wait to be counted.
 _MOST = 4096
@@ -40,9 +42,13 @@ class Meters:
 
     Args:
         clock: seconds, never going back.
+
+    Attributes:
+        observer: None unless spans are made; it raises nothing.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.observer: Observer | None = None
         self._clock = clock
         self._lock = threading.Lock()
         self._latencies: dict[str, Latencies] = {}
@@ -228,6 +234,8 @@ class _Measured:
         self._before = trace.tiers.copy()
         trace.answered.clear()
         trace.look_ups.clear()
+        if self._meters.observer is not None:
+            trace.stays, trace.facts = [], {}
         self._started = self._meters._clock()
 
     def __exit__(
@@ -251,6 +259,8 @@ class _Measured:
                 trace.served_by,
             )
         )
+        if meters.observer is not None:
+            meters.observer(self._operation, self._started, at, trace, error)
 
 
 def _kept(among: dict[str, Latencies], name: str) -> Latencies:

@@ -6,14 +6,13 @@ wait, once: while that question is under way, nobody waits for it again.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-
-import structlog
 
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import SophiaError, TierDown
@@ -27,7 +26,7 @@ PATIENCE = 0.5
 LATE = 2.0
 """Seconds without an answer from which on a tier is not up. A tier at work may take its time."""
 _SOON, _LATER = 4.0, 30.0
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +63,14 @@ class _Kept:
     Attributes:
         value: None before the first answer and after a failure.
         up: whether the last one came; None before the first.
+        fault: of the last answer, if it was none that a tier may have.
         asked_at: monotonic seconds.
         ended: set unless an answer is awaited.
     """
 
     value: Any = None
     up: bool | None = None
+    fault: str = ""
     asked_at: float = float("-inf")
     ended: threading.Event | None = None
 
@@ -121,7 +122,7 @@ class Figures:
 
     def _ask(self, question: Question) -> None:
         kept = self._kept[question.name]
-        value, up = None, False
+        value, up, fault = None, False, ""
         try:
             service = self._service()
             if service is not None:
@@ -129,9 +130,11 @@ class Figures:
         except SophiaError:
             pass  # That the tier is down is what there is to tell.
         except Exception as error:
-            log.warning("a figure is missing", figure=question.name, reason=type(error).__name__)
+            fault = type(error).__name__
+            if fault != kept.fault:
+                log.warning("metrics: %s is missing: %s", question.name, fault)
         finally:
-            kept.value, kept.up = value, up
+            kept.value, kept.up, kept.fault = value, up, fault
             ended, kept.ended = kept.ended, None
             if ended is not None:
                 ended.set()
