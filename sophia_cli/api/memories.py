@@ -37,11 +37,13 @@ from sophia_cli.memory.answers import Recalled
 from sophia_cli.memory.asking import Intent, understand
 from sophia_cli.memory.model import Memory
 from sophia_cli.memory.recalling import Question
+from sophia_cli.memory.repeating import remember_once
 from sophia_cli.memory.service import MemoryService, Receipt, Remembered
 from sophia_cli.memory.statistics import statistics
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_text
 from sophia_cli.memory.wire import memory_to_json
+from sophia_cli.tiers.records.idempotency import Once
 from sophia_cli.tiers.records.queries import Event
 
 Opener = Callable[[], contextlib.AbstractContextManager[MemoryService]]
@@ -73,9 +75,13 @@ class Memories:
         self._now = now
 
     def remember(
-        self, memories: Sequence[NewMemory], *, explain: bool = False
+        self, memories: Sequence[NewMemory], *, explain: bool = False, once: Once | None = None
     ) -> Result[Remembered]:
-        """Stores memories: all of them, or none; see `MemoryService.remember`."""
+        """Stores memories: all of them, or none; see `MemoryService.remember`.
+
+        Args:
+            once: names the request, so that it is carried out once: see `remember_once`.
+        """
         self._access.require(Scope.WRITE)
         if len(memories) > MOST_AT_ONCE:
             raise TooLarge(
@@ -85,7 +91,11 @@ class Memories:
         now, trace = self._now(), Trace()
         drafts = [self._access.draft(each.draft(now)) for each in memories]
         with self._opener() as service:
-            stored = service.remember(drafts, now, trace)
+            stored = (
+                service.remember(drafts, now, trace)
+                if once is None
+                else remember_once(service, drafts, now, trace, once)
+            )
         trace.served_by = "records"
         return result(stored, partial(remembered_to_json, explain=explain), trace)
 

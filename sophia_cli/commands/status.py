@@ -10,6 +10,7 @@ import typer
 
 from sophia_cli import __version__
 from sophia_cli.daemon import presence
+from sophia_cli.daemon.rest import presence as rest
 from sophia_cli.engines.postgres import Postgres
 from sophia_cli.engines.process import Engine
 from sophia_cli.engines.valkey import Valkey
@@ -62,7 +63,7 @@ def engines_of(home: Home) -> list[Engine]:
 
 def parts_of(home: Home) -> list[Part]:
     """The state of every process of a home; nothing is started by looking."""
-    parts = [_resident(home)]
+    parts = [_resident(home), _rest(home)]
     for engine in engines_of(home):
         running = home.locks.is_dir() and engine.running()
         state = ("running" if engine.answers() else "frozen") if running else "stopped"
@@ -87,6 +88,12 @@ def _resident(home: Home) -> Part:
     if state is presence.Condition.FROZEN:
         detail += "; `sophia down` ends it"
     return Part("resident process", state.value, resident.pid, detail)
+
+
+def _rest(home: Home) -> Part:
+    state, detail = rest.condition(home)
+    resident = presence.running(home)
+    return Part("REST", state.value, resident.pid or None if resident else None, detail)
 
 
 def show_parts(terminal: Terminal, parts: list[Part]) -> None:

@@ -7,6 +7,7 @@ import typer
 from sophia_cli.commands.status import parts_of, show_parts
 from sophia_cli.config.model import Config
 from sophia_cli.daemon.presence import start
+from sophia_cli.daemon.rest.presence import wait_until_ready
 from sophia_cli.engines.postgres import Postgres
 from sophia_cli.engines.process import Engine
 from sophia_cli.engines.valkey import Valkey
@@ -31,6 +32,7 @@ def command(context: typer.Context) -> Outcome:
     # The resident process starts them too; whoever is second waits, and says why there are none.
     for engine in configured_engines(invocation.config, home, timeout):
         engine.ensure()
+    wait_until_ready(home, timeout)
     parts = parts_of(home)
     return Outcome([part.as_json() for part in parts], lambda terminal: show_parts(terminal, parts))
 

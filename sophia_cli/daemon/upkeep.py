@@ -41,6 +41,7 @@ class Upkeep(threading.Thread):
                 self._work()
                 if time.monotonic() - flushed > _FLUSH_EVERY:
                     self._opened.checkpoint()
+                    self._opened.service.records.idempotency.prune()
                     return_freed_memory()
                     flushed = time.monotonic()
                 pause, said = self._pause, ""

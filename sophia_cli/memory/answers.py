@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ from sophia_cli.tiers.records.outbox import Epochs
 
 _ANSWERS = "answer:"
 _VECTORS = "vector:"
+_PROBE = "probe:"
+# It ends by itself: to drop it, the whole cache would have to be looked through.
+_PROBE_LIFETIME = 2.0
 _FILL_TIMEOUT = 5.0
 _VECTOR_LIFETIME = timedelta(days=1)
 # An answer as objects takes so many times its JSON.
@@ -258,6 +262,21 @@ class AnswerCache:
     def figures(self) -> CacheFigures | None:
         """What the tier says of itself; see `HotCache.figures`."""
         return self._cache.figures()
+
+    def probe(self) -> bool:
+        """Puts a value into the hot cache and gets it back; False where there is none.
+
+        Raises:
+            TierDown: it could not, or something else came back.
+        """
+        if self._cache.figures() is None:
+            return False
+        key, value = f"{self._prefix}{_PROBE}", secrets.token_bytes(16)
+        key += value.hex()
+        self._cache.put(key, value, _PROBE_LIFETIME)
+        if self._cache.get(key) != value:
+            raise TierDown("hot_cache", "a value that was put is not there")
+        return True
 
     def close(self) -> None:
         """Finishes what is being filled, and releases the tiers."""

@@ -25,7 +25,8 @@ from sophia_cli.memory.validation import checked_draft
 from sophia_cli.memory.words import embedded_text
 from sophia_cli.tiers.gpu_cache import GpuCache
 from sophia_cli.tiers.records import Records
-from sophia_cli.tiers.records.memories import NewMemory
+from sophia_cli.tiers.records.database import Connection
+from sophia_cli.tiers.records.memories import NewMemory, Stored
 from sophia_cli.tiers.records.outbox import Owed
 
 # How long a device that failed is left alone, seconds.
@@ -40,6 +41,9 @@ class Remembered:
     created: bool
     kind: Kind
     why: str
+
+
+Also = Callable[[Connection, Sequence[Remembered]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +120,17 @@ class MemoryService:
         """
         return self.recaller.exact.warm(page, check)
 
-    def remember(self, drafts: Sequence[Draft], now: datetime, trace: Trace) -> list[Remembered]:
+    def remember(
+        self, drafts: Sequence[Draft], now: datetime, trace: Trace, also: Also | None = None
+    ) -> list[Remembered]:
         """Stores memories; acknowledged once row, audit event and outbox entry have committed.
 
         The same content in the same scope is one memory and keeps its id. A vector tier or an
         embedder that is down is owed its part, and the trace says so.
+
+        Args:
+            also: what is to be done in the transaction that stores them, told what becomes of the
+                drafts; what it raises undoes all of it. Not done where there is nothing to store.
 
         Raises:
             InvalidInput: a draft cannot be stored; none of them is.
@@ -137,32 +147,41 @@ class MemoryService:
             with trace.tier("records"):
                 known = self.records.memories.known(hashes, now)
             places = [place for place, digest in enumerate(hashes) if digest not in known]
-            ids = {place: known[digest] for place, digest in enumerate(hashes) if digest in known}
-            created: set[int] = set()
-            if places:
-                fresh = [drafts[place] for place in places]
-                vectors = self.embed([embedded_text(draft) for draft in fresh], trace)
-                batch = [
-                    NewMemory(
-                        drafts[place],
-                        decided[place][0],
-                        None if vectors is None else vectors[index],
-                        {"kind": decided[place][1]},
-                    )
-                    for index, place in enumerate(places)
+
+            def outcome(stored: Sequence[Stored]) -> list[Remembered]:
+                became = {
+                    place: Stored(known[digest], False)
+                    for place, digest in enumerate(hashes)
+                    if digest in known
+                } | dict(zip(places, stored, strict=True))
+                return [
+                    Remembered(became[place].id, became[place].created, kind, why)
+                    for place, (kind, why) in enumerate(decided)
                 ]
-                with trace.tier("records"):
-                    written = self.records.memories.add(batch, now)
-                for place, stored in zip(places, written.stored, strict=True):
-                    ids[place] = stored.id
-                    if stored.created:
-                        created.add(place)
-                self.index(written.owed, trace)
-                self.meters.use("stored", (decided[place][0] for place in created))
-            return [
-                Remembered(ids[place], place in created, kind, why)
-                for place, (kind, why) in enumerate(decided)
+
+            if not places:
+                return outcome(())
+            fresh = [drafts[place] for place in places]
+            vectors = self.embed([embedded_text(draft) for draft in fresh], trace)
+            batch = [
+                NewMemory(
+                    drafts[place],
+                    decided[place][0],
+                    None if vectors is None else vectors[index],
+                    {"kind": decided[place][1]},
+                )
+                for index, place in enumerate(places)
             ]
+            with trace.tier("records"):
+                written = self.records.memories.add(
+                    batch,
+                    now,
+                    None if also is None else lambda within, stored: also(within, outcome(stored)),
+                )
+            self.index(written.owed, trace)
+            remembered = outcome(written.stored)
+            self.meters.use("stored", (each.kind for each in remembered if each.created))
+            return remembered
 
     def recall(
         self, question: Question, candidates: int, now: datetime, trace: Trace

@@ -141,4 +141,4 @@ class _Telling(SpanExporter):
 
     def shutdown(self) -> None:
         """See OpenTelemetry."""
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ import pytest
 from sophia_cli.errors import Refused
 from sophia_cli.home import Home
 from sophia_cli.locations import home_directory, socket_directory
-from tests.conftest import Sophia, end_processes_of
+from tests.conftest import Sophia, end_processes_of, wait_until
 from tests.daemon.test_faults import one_error
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount or to change owners")
@@ -151,9 +151,8 @@ def test_homes_with_odd_names(home: Path, name: str) -> None:
     try:
         assert sophia("remember", "stored here").returncode == 0
         assert sophia.contents() == ["stored here"]
-        status = sophia("status")
-        assert status.returncode == 0
-        assert status.stdout.count("running") == 3
+        assert sophia("status").returncode == 0
+        wait_until(lambda: sophia("status").stdout.count("running") == 4)
     finally:
         end_processes_of(home)
         shutil.rmtree(socket_directory(str(sophia.home)), ignore_errors=True)

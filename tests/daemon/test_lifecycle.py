@@ -17,11 +17,11 @@ from tests.daemon.test_faults import one_error, waiting_command
 
 def test_up_and_down_start_and_end_every_process(sophia: Sophia) -> None:
     before = sophia("status")
-    assert (before.returncode, before.stdout.count("stopped")) == (0, 3)
+    assert (before.returncode, before.stdout.count("stopped")) == (0, 4)
     assert not sophia.home.exists()
     up = sophia("up")
     assert up.returncode == 0
-    assert up.stdout.count("running") == 3
+    assert up.stdout.count("running") == 4
     again = sophia("up")
     assert again.returncode == 0
     assert sophia("logs").stdout.count('"event": "serving"') == 1
@@ -111,8 +111,11 @@ def test_logs_of_each_process(served: Sophia) -> None:
 
 
 def test_status_tells_the_processes_of_this_home(served: Sophia) -> None:
+    def states() -> set[str]:
+        return {part["state"] for part in served.data("status")}
+
+    wait_until(lambda: states() == {"running"})  # REST comes behind the first command
     parts = {part["name"]: part for part in served.data("status")}
-    assert {part["state"] for part in parts.values()} == {"running"}
     assert {part["pid"] for part in parts.values()} <= set(processes_of(served.home))
     assert re.match(r"version \S+, up \d+ s", parts["resident process"]["detail"])
 

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from sophia_cli.api.access import Access
 from sophia_cli.api.memories import Memories
 from sophia_cli.config.model import Config
+from sophia_cli.daemon.rest.settings import Settings
 from sophia_cli.memory.service import MemoryService
 
 Open = Callable[[Config], contextlib.AbstractContextManager[MemoryService]]
@@ -21,20 +22,20 @@ class Backend:
     """The way from a request to the memory. Safe to use from many threads.
 
     Attributes:
-        configuration: reads it; what has not changed is not read twice.
+        settings: the configuration as it is now.
         open: opens the service that a configuration names; see `Host.open`.
     """
 
-    configuration: Callable[[], Config]
+    settings: Settings
     open: Open
 
     def service(self) -> contextlib.AbstractContextManager[MemoryService]:
         """The service, for as long as the block lasts. It may wait: not for the event loop."""
-        return self.open(self.configuration())
+        return self.open(self.settings.config)
 
     def memories(self, access: Access) -> Memories:
         """The memory as one caller may use it."""
-        return Memories(self.service, self.configuration().recall, access)
+        return Memories(self.service, self.settings.config.recall, access)
 
 
 def backend_of(connection: HTTPConnection) -> Backend:

@@ -49,7 +49,7 @@ class Bearer:
             token = await anyio.to_thread.run_sync(
                 self._keyring.verified, text, limiter=self._threads
             )
-        limits = self._backend.configuration().rest
+        limits = self._backend.settings.rest
         self._rates.take(token.id, limits.rate, limits.burst)
         return Caller(token.id, access_by(token))
 

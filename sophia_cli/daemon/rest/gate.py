@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sophia_cli.api.access import OWNER, Access
 
+OWNER_ID = "owner"
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -39,4 +41,4 @@ class Gate:
 
 async def owner(scope: Scope) -> Caller:  # noqa: ARG001
     """Who may open the socket in the home."""
-    return Caller("owner", OWNER)
+    return Caller(OWNER_ID, OWNER)

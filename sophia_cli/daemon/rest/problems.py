@@ -16,15 +16,12 @@ from sophia_cli.errors import RateLimited, SophiaError
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER = 1
 # What is left unread of a request would be taken for the next one.
-_ENDS_CONNECTION = {401, 408, 413, 431}
-_CODES = {
-    400: "invalid_input",
-    404: "not_found",
-    405: "method_not_allowed",
-    408: "timeout",
-    413: "too_large",
-    415: "invalid_input",
-    431: "too_large",
+_ENDS_CONNECTION = {401, 408, 413}
+# What the framework itself refuses a request with; all else would be a fault of ours.
+_OF_THE_FRAMEWORK = {
+    400: ("invalid_input", "the body cannot be read"),
+    404: ("not_found", "there is no such path"),
+    405: ("method_not_allowed", "the path does not take this method"),
 }
 
 
@@ -49,17 +46,15 @@ class PreconditionFailed(SophiaError):
     code = "precondition_failed"
 
 
-def problem(error: SophiaError, request_id: str, status: int | None = None) -> Response:
-    """The response that says `error`.
-
-    Args:
-        status: instead of the one of its code.
-    """
-    status = status or STATUSES[error.code]
+def problem(error: SophiaError, request_id: str) -> Response:
+    """The response that says `error`; of one that is ours to mend it says nothing."""
+    status = STATUSES[error.code]
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         error = Internal()
     body = details(error, status, request_id)
-    return Response(json.dumps(body), status, _headers(error, status), MEDIA_TYPE)
+    return Response(
+        json.dumps(body, separators=(",", ":")), status, _headers(error, status), MEDIA_TYPE
+    )
 
 
 def details(error: SophiaError, status: int, request_id: str) -> dict[str, Any]:
@@ -79,15 +74,10 @@ def of_http(error: HTTPException) -> SophiaError:
     """What the framework found wrong, in our words."""
     if isinstance(error.__cause__, SophiaError):
         return error.__cause__  # FastAPI wraps what reading the body raised
-    phrase = HTTPStatus(error.status_code).phrase.lower()
-    hints = {404: "/openapi.json lists what there is", 405: "/openapi.json lists what there is"}
-    said = _HttpError(phrase, hints.get(error.status_code, ""))
-    said.code = _CODES.get(error.status_code, "failed")
+    code, message = _OF_THE_FRAMEWORK.get(error.status_code, ("internal", ""))
+    said = SophiaError(message, "see /openapi.json")
+    said.code = code
     return said
-
-
-class _HttpError(SophiaError):
-    pass
 
 
 def _headers(error: SophiaError, status: int) -> dict[str, str]:

@@ -41,7 +41,7 @@ async def serve(
         state: where it is said how TCP is.
         patience: seconds that requests have to come to their end.
     """
-    app = Application(backend)
+    app = Application(backend, state)
     async with app.running():
         home = Listener(app.behind(owner), bound, patience)
         home.start()
@@ -68,19 +68,19 @@ class _TcpDoor:
 
     async def follow(self) -> None:
         """Brings the listener in line with the configuration; a fault is noted, never raised."""
-        try:
-            rest = self._backend.configuration().rest
-            wanted = (rest.listen, rest.tls, _stamp(rest.tls.certificate_file))
-            if wanted == self._wanted and self._state.fault is None:
-                return
-            await self.close()
-            self._open_at(rest)
-            self._wanted = wanted
-            self._state.fault = None
-        except SophiaError as error:
-            if error.message != self._state.fault:
-                log.warning("rest: not on tcp", reason=error.message)
-            self._state.fault = error.message
+        settings = self._backend.settings
+        rest, fault = settings.rest, settings.fault
+        wanted = (rest.listen, rest.tls, _stamp(rest.tls.certificate_file))
+        if wanted != self._wanted:
+            try:
+                await self.close()
+                self._open_at(rest)
+                self._wanted = wanted
+            except SophiaError as error:
+                fault = fault or error.message
+        if fault is not None and fault != self._state.fault:
+            log.warning("rest: not as configured", reason=fault)
+        self._state.fault = fault
 
     async def close(self) -> None:
         """Closes the listener, if one is open."""

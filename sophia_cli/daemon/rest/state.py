@@ -11,7 +11,7 @@ class State:
 
     Attributes:
         listening: the address on TCP; None while there is none.
-        fault: why it is not on TCP although it should be.
+        fault: why it is not as it is configured.
     """
 
     listening: str | None = None

@@ -48,7 +48,10 @@ def context(tls: Tls) -> ssl.SSLContext | None:
     if tls.certificate_file is None:
         return None
     key = tls.key_file or tls.certificate_file
-    read_small_file(key, _LARGEST_KEY, private=True)
+    try:
+        read_small_file(key, _LARGEST_KEY, private=True)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"rest.tls: {error.message}", error.hint) from None
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

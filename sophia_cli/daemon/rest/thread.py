@@ -89,12 +89,13 @@ class RestThread:
     async def _serve(self) -> None:
         from sophia_cli.daemon.rest.backend import Backend
         from sophia_cli.daemon.rest.serving import serve
+        from sophia_cli.daemon.rest.settings import Settings
 
         self._stopped = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         if self._stopping.is_set():
             return
-        backend = Backend(_configuration, self._host.open)
+        backend = Backend(Settings(_configuration), self._host.open)
         await serve(backend, _bound(self._path), self._state, self._stopped, self._patience)
         self._path.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sophia_cli.tiers.records.database import Database
 from sophia_cli.tiers.records.feedback import Feedback
+from sophia_cli.tiers.records.idempotency import Idempotency
 from sophia_cli.tiers.records.memories import Memories
 from sophia_cli.tiers.records.migrate import migrate
 from sophia_cli.tiers.records.models import Models
@@ -38,6 +39,7 @@ class Records:
         self.feedback = Feedback(self.database)
         self.models = Models(self.database)
         self.portable = Portable(self.database)
+        self.idempotency = Idempotency(self.database)
         self.tokens = Tokens(self.database)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ hash, a change that is already made is not made twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -142,14 +142,22 @@ class NewMemory:
     why: Mapping[str, Any]
 
 
+Also = Callable[[Connection, Sequence[Stored]], None]
+
+
 class Memories:
     """The writing half of the records."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, batch: Sequence[NewMemory], now: datetime) -> Written:
-        """Stores a batch; what is already there keeps its id and is not touched."""
+    def add(self, batch: Sequence[NewMemory], now: datetime, also: Also | None = None) -> Written:
+        """Stores a batch; what is already there keeps its id and is not touched.
+
+        Args:
+            also: what is to be done in the same transaction, once it is known what became of the
+                batch; what it raises undoes all of it.
+        """
         hashes = [content_hash(new.draft, new.kind) for new in batch]
         ids = [new_id() for _ in batch]
         values = _columns(batch, hashes, ids) | {"now": now}
@@ -168,13 +176,20 @@ class Memories:
                 created.discard(id_)
             return Written(stored, list(owed_by_id([row[:3] for row in rows]).values()))
 
-        def in_order(connection: Connection) -> Written:
-            # Writers of a session wait for each other, so that each sees the turns before its own.
-            connection.execute(_ORDER, [sorted({new.kind.value for new in batch})])
-            return work(connection)
+        in_sessions = any(new.draft.session is not None for new in batch)
 
-        if any(new.draft.session is not None for new in batch):
-            return self._database.run(in_order)
+        def transaction(connection: Connection) -> Written:
+            if in_sessions:
+                # Writers of a session wait for each other, so that each sees the turns before its
+                # own.
+                connection.execute(_ORDER, [sorted({new.kind.value for new in batch})])
+            written = work(connection)
+            if also is not None:
+                also(connection, written.stored)
+            return written
+
+        if in_sessions or also is not None:
+            return self._database.run(transaction)
         return self._database.ask(work)
 
     def known(self, hashes: Sequence[bytes], now: datetime) -> dict[bytes, UUID]:

@@ -23,3 +23,9 @@ CREATE TABLE idempotent_answer (
     PRIMARY KEY (caller, key)
 );
 CREATE INDEX idempotent_answer_created ON idempotent_answer (created_at);
+
+-- Rows that a process writes, reads back and removes, to see that it can.
+CREATE TABLE probe (
+    id uuid PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
