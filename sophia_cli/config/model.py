@@ -304,7 +304,7 @@ class Tracing(Section):
 
     endpoint: WebUrl | None = Field(
         default=None,
-        examples=["http://127.0.0.1:4318/v1/traces"],
+        examples=["http://192.0.2.40:4318/v1/traces"],
         description="Where spans are sent, by OTLP over HTTP. Without it, there are none.",
     )
     headers_file: Path | None = Field(

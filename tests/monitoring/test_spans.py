@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ import pytest
 from sophia_cli.config.model import Tracing
 from sophia_cli.engines.valkey import Valkey
 from sophia_cli.errors import ConfigurationError
+from sophia_cli.memory.meters import Meters
+from sophia_cli.memory.trace import Trace
 from sophia_cli.monitoring import otel
 from sophia_cli.monitoring.spans import spans_to
 from tests.commands.console import Console
@@ -25,18 +26,41 @@ from tests.monitoring.prometheus import free_port
 WORD = "zanzibar"
 
 
-@pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    monkeypatch.setattr(otel, "_PAUSE_MS", 50)
-    with collecting() as found:
-        yield found
+@pytest.fixture(scope="module")
+def traced() -> Iterator[tuple[Console, Collector]]:
+    """A service on real engines whose spans are sent at once."""
+    with pytest.MonkeyPatch.context() as patch, collecting() as collector:
+        patch.setattr(otel, "_PAUSE_MS", 50)
+        names = {"SOPHIA_TRACING__ENDPOINT": collector.url, "SOPHIA_TRACING__SERVICE_NAME": "ours"}
+        with opened_console(names) as console:
+            yield console, collector
 
 
 @pytest.fixture
-def console(collector: Collector) -> Iterator[Console]:
-    variables = {"SOPHIA_TRACING__ENDPOINT": collector.url, "SOPHIA_TRACING__SERVICE_NAME": "ours"}
-    with opened_console(variables) as found:
-        yield found
+def console(traced: tuple[Console, Collector]) -> Console:
+    return traced[0]
+
+
+@pytest.fixture
+def collector(traced: tuple[Console, Collector]) -> Collector:
+    """Of the console; what came before is forgotten."""
+    found = traced[1]
+    assert traced[0].service.meters.observer is not None
+    traced[0].service.meters.observer._provider.force_flush()  # type: ignore[attr-defined]
+    found.spans.clear()
+    found.raw.clear()
+    return found
+
+
+def operate(settings: Tracing, operations: int = 1) -> None:
+    """Measures so many recalls, tells them to a collector, and ends."""
+    meters = Meters()
+    meters.observer = spans = spans_to(settings)
+    assert spans is not None
+    for _ in range(operations):
+        with meters.measure("recall", trace := Trace()), trace.tier("records"):
+            pass
+    spans.close()
 
 
 def test_an_operation_is_a_span_and_each_stay_in_a_tier_one_below_it(
@@ -100,33 +124,22 @@ def test_a_tier_that_was_down_shows_in_its_own_span(console: Console, collector:
 def test_what_waits_is_sent_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(otel, "_PAUSE_MS", 3_600_000)
     with collecting() as collector:
-        with opened_console({"SOPHIA_TRACING__ENDPOINT": collector.url}) as console:
-            console.ok("remember", "sent at the end")
-            assert not collector.spans
-        assert collector.named("sophia.remember")
+        operate(Tracing(endpoint=collector.url), 3)
+        assert len(collector.named("sophia.recall")) == len(collector.named("sophia.records")) == 3
 
 
-def test_the_share_that_is_not_sampled_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_share_that_is_not_sampled_is_not_sent() -> None:
     with collecting() as collector:
-        variables = {
-            "SOPHIA_TRACING__ENDPOINT": collector.url,
-            "SOPHIA_TRACING__SAMPLE_RATIO": "1e-12",
-        }
-        with opened_console(variables) as console:
-            console.ok("recall", "anything")
+        operate(Tracing(endpoint=collector.url, sample_ratio=1e-12), 10)
         assert not collector.spans
 
 
-def test_headers_come_from_a_file(collector: Collector, tmp_path: Path) -> None:
+def test_headers_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "headers"
     file.write_text("Authorization: Basic c29waGlh\nX-Team:  memory \n")
     file.chmod(0o600)
-    variables = {
-        "SOPHIA_TRACING__ENDPOINT": collector.url,
-        "SOPHIA_TRACING__HEADERS_FILE": str(file),
-    }
-    with opened_console(variables) as console:
-        console.ok("recall", "anything")
+    with collecting() as collector:
+        operate(Tracing(endpoint=collector.url, headers_file=file))
     assert collector.headers["authorization"] == "Basic c29waGlh"
     assert collector.headers["x-team"] == "memory"
 
@@ -143,16 +156,12 @@ def test_a_file_of_headers_that_are_none(tmp_path: Path, text: str) -> None:
 def test_a_collector_that_is_down_is_told_once_and_fails_nothing(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(otel, "_PAUSE_MS", 50)
+    monkeypatch.setattr(otel, "_PAUSE_MS", 10)
+    monkeypatch.setattr(otel, "_BATCH", 1)
     monkeypatch.setattr(otel, "_TIMEOUT", 0.2)
-    endpoint = f"http://user:secret@127.0.0.1:{free_port()}/v1/traces"
-    with opened_console({"SOPHIA_TRACING__ENDPOINT": endpoint}) as console:
-        for number in range(3):
-            console.ok("recall", f"question {number}")
-            wait_until(lambda: caplog.records)
-    told = [each.getMessage() for each in caplog.records if "tracing" in each.getMessage()]
-    assert len(told) == 1
-    assert "takes no spans" in told[0] and "secret" not in told[0]
+    operate(Tracing(endpoint=f"http://user:secret@127.0.0.1:{free_port()}/v1/traces"), 3)
+    [told] = caplog.messages
+    assert "takes no spans" in told and "secret" not in told
 
 
 def test_a_collector_that_comes_back_is_told(
@@ -162,30 +171,26 @@ def test_a_collector_that_comes_back_is_told(
     console.ok("recall", "refused")
     wait_until(lambda: "takes no spans" in caplog.text)
     collector.status = 200
+    caplog.clear()
     console.ok("recall", "taken")
     wait_until(lambda: "takes spans again" in caplog.text)
     assert collector.named("sophia.recall")
 
 
-def test_without_the_package_it_is_said_and_everything_works(
+def test_without_the_package_it_is_said(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "sophia_cli.monitoring.otel", raising=False)
+    monkeypatch.delitem(sys.modules, "sophia_cli.monitoring.otel")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
-    with (
-        caplog.at_level(logging.WARNING),
-        opened_console({"SOPHIA_TRACING__ENDPOINT": "http://127.0.0.1:1/v1/traces"}) as console,
-    ):
-        console.ok("recall", "anything")
-        assert console.service.meters.observer is None
-    [told] = [each for each in caplog.messages if "tracing" in each]
+    assert spans_to(Tracing(endpoint="http://127.0.0.1:1/v1/traces")) is None
+    [told] = caplog.messages
     assert "pip install 'sophia-cli[otel]'" in told
 
 
-def test_without_an_endpoint_nothing_is_loaded_and_nothing_noted() -> None:
-    with opened_console() as console:
-        console.ok("recall", "anything")
-        assert console.service.meters.observer is None
+def test_without_an_observer_a_trace_notes_no_stays() -> None:
+    with Meters().measure("recall", trace := Trace()), trace.tier("records"):
+        trace.tell(1, ["coding"])
+    assert trace.stays is None and not trace.facts
 
 
 def test_a_fault_of_ours_is_no_fault_of_the_operation(caplog: pytest.LogCaptureFixture) -> None:
@@ -199,15 +204,12 @@ def test_a_fault_of_ours_is_no_fault_of_the_operation(caplog: pytest.LogCaptureF
     assert [each for each in caplog.messages if "could not be made" in each] == caplog.messages[:1]
 
 
-def test_the_resident_process_sends_them(sophia: Sophia, collector: Collector) -> None:
-    sophia.variables["SOPHIA_TRACING__ENDPOINT"] = collector.url
-    assert sophia("remember", "by the resident process").returncode == 0
-    assert sophia("down").returncode == 0
-    assert collector.named("sophia.remember")
-
-
-def test_a_command_in_the_foreground_sends_them(sophia: Sophia, collector: Collector) -> None:
-    sophia.variables["SOPHIA_TRACING__ENDPOINT"] = collector.url
-    ended = sophia("--no-daemon", "remember", "by a process of its own")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert collector.named("sophia.remember")
+def test_the_resident_process_and_the_foreground_send_them(sophia: Sophia) -> None:
+    with collecting() as collector:
+        sophia.variables["SOPHIA_TRACING__ENDPOINT"] = collector.url
+        ended = sophia("--no-daemon", "remember", "by a process of its own")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert len(collector.named("sophia.remember")) == 1
+        assert sophia("remember", "by the resident process").returncode == 0
+        assert sophia("down").returncode == 0
+        assert len(collector.named("sophia.remember")) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from sophia_cli.api.access import Scope
 from sophia_cli.daemon.rest.backend import access_of, backend_of
@@ -10,8 +11,11 @@ from sophia_cli.monitoring.exposition import exposition
 
 router = APIRouter(tags=["metrics"])
 
+_TEXT = {"schema": {"type": "string"}}
+_FORMATS = {"content": {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}}
 
-@router.get("/metrics")
+
+@router.get("/metrics", response_class=PlainTextResponse, responses={200: _FORMATS})
 def metrics(request: Request) -> Response:
     """Every metric of this process and its tiers, in Prometheus' format or as OpenMetrics."""
     access = access_of(request)
