@@ -26,7 +26,7 @@ def page(title: str, history: History, meters: Meters, warned: Sequence[Warned])
     """All panels, with what would fire above them."""
     parts: list[RenderableType] = [Text(title, style="dim"), *_alerts(warned), Text()]
     for table in (_latencies(history, meters), _caches(history), _kinds(history)):
-        parts += [table, Text()]
+        parts += [table, Text()] if table.row_count else []
     return Group(*parts, _machine(history))
 
 
