@@ -156,7 +156,7 @@ def test_a_view_into_a_pipe_prints_each_look_below_the_last(console: Console) ->
     ended = console("monitor", "watch", "--interval", "100ms")
     assert ended.status is ExitStatus.INTERRUPTED
     assert ended.out.count("until Ctrl-C") >= 2
-    assert "no alert" in ended.out and "\x1b" not in ended.out
+    assert "\x1b" not in ended.out
     for name in ("recall", "records", "gpu_cache answers", "coding", "outbox"):
         assert f"\n{name} " in ended.out
 
