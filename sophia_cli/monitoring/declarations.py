@@ -64,13 +64,14 @@ TIER_DEGRADED = Metric(
 CACHE_LOOKUPS = Metric(
     "sophia_cache_lookups_total",
     "counter",
-    "Look-ups in a cache, of answers or vectors, by result: hit or miss.",
+    "Look-ups in a cache, of answers or of questions' vectors, by result: hit or miss.",
     ("tier", "what", "result"),
 )
 CACHE_ENTRIES = Metric(
     "sophia_cache_entries",
     "gauge",
-    "What a cache holds: answers, vectors, or all.",
+    "What a cache holds. gpu_cache: answers, with questions' vectors among them, and the vectors "
+    "of memories; hot_cache: all.",
     ("tier", "what"),
 )
 CACHE_BYTES = Metric("sophia_cache_bytes", "gauge", "What that takes.", ("tier", "what"))

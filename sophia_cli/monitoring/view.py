@@ -20,6 +20,8 @@ from sophia_cli.monitoring.warnings import Warned
 _NOTHING = "-"
 _STATES = {None: ("off", "dim"), 0.0: ("down", "bold red"), 1.0: ("up", "green")}
 _MIB = 1 << 20
+_LINES = frozenset(("p50", "p99", "hits", "recalls/s", "stored/s"))
+_WORDS = frozenset(("", "5 min", "state", "cache"))
 
 
 def page(title: str, history: History, meters: Meters, warned: Sequence[Warned]) -> RenderableType:
@@ -39,7 +41,7 @@ def _alerts(warned: Sequence[Warned]) -> Iterator[Text]:
 
 def _latencies(history: History, meters: Meters) -> Table:
     """Recall and each tier over the last five minutes, ten seconds a bar."""
-    table = _table("", "state", "p50, 5 min", "ms", "p99, 5 min", "ms", "calls/s", "down for")
+    table = _table("5 min", "state", "p50", "ms", "p99", "ms", "calls/s", "down for")
     medians, tails, told = meters.slots(50), meters.slots(99), meters.latencies()
     for name in ("recall", "remember", *TIERS):
         last = told.get(name, {}).get("last_5_minutes", {})
@@ -60,7 +62,7 @@ def _latencies(history: History, meters: Meters) -> Table:
 
 
 def _caches(history: History) -> Table:
-    table = _table("cache", "hit rate", "now", "ever", "entries", "MiB", "evicted")
+    table = _table("cache", "hits", "now", "ever", "entries", "MiB", "evicted")
     for tier, what in dict.fromkeys(
         (tier, what) for tier, what, _ in history.labels(of.CACHE_LOOKUPS)
     ):
@@ -131,11 +133,14 @@ def _free(
 
 
 def _table(*columns: str) -> Table:
+    """Without frames. Where there is little room, the lines give way and the numbers stay."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in columns:
-        numbers = column in ("ms", "now", "ever", "entries", "MiB", "evicted", "live", "points")
-        right = numbers or column in ("calls/s", "down for")
-        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+        table.add_column(
+            column,
+            justify="left" if column in _WORDS or column in _LINES else "right",
+            no_wrap=column not in _LINES,
+        )
     return table
 
 

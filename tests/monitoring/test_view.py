@@ -106,11 +106,11 @@ def test_a_sparkline_is_as_wide_as_there_is_room() -> None:
     assert Sparkline([1, 10, 100], log=True).bars(3) == "▁▅█"
 
 
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+@pytest.mark.parametrize("width", [40, 70, 200])
+def test_lines_give_way_before_numbers_where_there_is_little_room(width: int) -> None:
     meters = Meters()
     for _ in range(50):
-        with meters.measure("recall", Trace(served_by="vectors")) as _:
+        with meters.measure("recall", Trace(served_by="vectors")):
             pass
     history = seen({HIT: 1, MISS: 2, USED: 3}, {HIT: 100, MISS: 20, USED: 9})
     warned = [Warned("SophiaDegraded", "vectors was missing 12% of the time")]
@@ -121,6 +121,9 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     assert any("SophiaDegraded" in line for line in lines)
+    if width >= 70:
+        assert any(line.startswith("gpu_cache answers ") and "83%" in line for line in lines)
+        assert "…" not in out.getvalue()
 
 
 def _flat(key: tuple[Metric, tuple[str, ...]]) -> tuple[Metric, *tuple[str, ...]]:
