@@ -52,11 +52,8 @@ def create(
       sophia token create ann-laptop --scope read --scope write --user ann --expires 90d
     """
     invocation = Invocation.of(context)
-    called = checked_name("NAME", name)
-    if called is None:
-        raise InvalidInput("a token needs a name")
     text, token = issue(
-        called,
+        _checked(name),
         scope,
         invocation.now,
         user=checked_name("user", user),
@@ -123,12 +120,19 @@ def revoke(
     """
     invocation = Invocation.of(context)
     with invocation.service() as service:
-        token = service.records.tokens.revoke(which, invocation.now)
+        token = service.records.tokens.revoke(_checked(which), invocation.now)
     return Outcome(
         [_row(token, invocation.now)],
         lambda terminal: terminal.line(f"revoked {token.name} ({token.id})"),
         Trace(served_by="records"),
     )
+
+
+def _checked(name: str) -> str:
+    checked = checked_name("name", name) if name.strip() else None
+    if checked is None:
+        raise InvalidInput("a token has a name", "give one: sophia token create ci --scope read")
+    return checked
 
 
 def _row(token: Token, now: datetime) -> dict[str, Any]:

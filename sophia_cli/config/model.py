@@ -282,8 +282,8 @@ class Rest(Section):
         description="Where it listens on TCP. Without it, on the socket alone.",
     )
     tls: Tls = Tls()
-    rate: float = Field(
-        default=100, gt=0, le=1_000_000, description="Requests a second that a token has."
+    rate: int = Field(
+        default=100, ge=1, le=1_000_000, description="Requests a second that a token has."
     )
     burst: int = Field(
         default=200, ge=1, le=1_000_000, description="Requests that a token has saved up at most."

@@ -42,7 +42,8 @@ def check_address(address: str) -> str:
         ValueError: it is not.
     """
     parts = _HOST.fullmatch(address)
-    if parts is None or not parts[1] or parts[2] is None or not address.isprintable():
+    plain = address.isprintable() and not {" ", "/"} & set(address)
+    if parts is None or not parts[1] or parts[2] is None or not plain:
         raise ValueError("must be a host and a port, as 127.0.0.1:8420")
     if not 1 <= int(parts[2]) <= 65535:
         raise ValueError("has a port that is not between 1 and 65535")

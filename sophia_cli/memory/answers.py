@@ -271,8 +271,8 @@ class AnswerCache:
         """
         if self._cache.figures() is None:
             return False
-        key, value = f"{self._prefix}{_PROBE}", secrets.token_bytes(16)
-        key += value.hex()
+        value = secrets.token_bytes(16)
+        key = f"{self._prefix}{_PROBE}{value.hex()}"
         self._cache.put(key, value, _PROBE_LIFETIME)
         if self._cache.get(key) != value:
             raise TierDown("hot_cache", "a value that was put is not there")

@@ -102,6 +102,7 @@ def test_every_key_can_be_set_by_its_variable(load_text: Load) -> None:
         "a list of http:// or https:// URLs": "http://a:1, http://b:2",
         "a number above 0, at most 1": "0.5",
         "auto, numpy, cpu, cuda, cuda:1 or mps": "numpy",
+        "HOST:PORT": "[::1]:8420",
         "a size such as 256mb or 2gb": "1gb",
         "up to 64 letters, digits, - and _": "no",
     }

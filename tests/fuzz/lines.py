@@ -147,6 +147,18 @@ COMMANDS = (
     Command("import", (_file,)),
     Command("reindex", (), {"--kind": _kind, "--from-scratch": _flag, "--re-embed": _flag}),
     Command("config", (st.sampled_from(("show", "show", "shwo", "")),)),
+    Command("token", (st.sampled_from(("list", "list", "lsit", "create")),)),
+    Command(
+        "token",
+        (st.just("create"), _name),
+        {
+            "--scope": st.sampled_from(("read", "write", "admin", "all")),
+            "--user": _name,
+            "--kind": _kind,
+            "--expires": _moment,
+        },
+    ),
+    Command("token", (st.just("revoke"), _name)),
     Command("status"),
     Command("logs", (st.sampled_from(("resident", "postgres", "valkey", "x")),), _limit),
     Command("lend-vectors"),

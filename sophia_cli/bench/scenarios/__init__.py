@@ -45,6 +45,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("vectors", "the vector store: searched by all signals, by meaning, written", True),
         Scenario("cache", "the hot cache: an answer read, written, and given again", True),
         Scenario("end-to-end", "recall and remember beside their embedding; several clients", True),
+        Scenario("rest", "a question asked before over HTTP, beside the service; clients", True),
         Scenario("recall", "how much of the evidence comes back, by kind of question"),
         Scenario("ingest", "storing many memories, beside embedding alone"),
         Scenario("gpu", "an encoder and a search in the memory of a GPU, where torch sees one"),

@@ -20,8 +20,8 @@ HEAD_TIMEOUT = 10.0
 """Seconds that a client has for the head of a request."""
 LARGEST_HEAD = 64 << 10
 """Bytes that the head of a request may take."""
-MOST_CONNECTIONS = 512
-"""More are closed at once: each takes a descriptor, which commands need too."""
+MOST_CONNECTIONS = 256
+"""A listener's; more are closed at once: each takes a descriptor, which commands need too."""
 
 
 class Connection(HttpToolsProtocol):

@@ -7,12 +7,16 @@ import logging
 import socket
 import ssl
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from sophia_cli.daemon.rest.connections import Connection
 
 _BACKLOG = 512
+# Longer than clients keep theirs, so that none sends a request into a connection that is closing.
+_KEEP_ALIVE = 75
+log = structlog.get_logger()
 # Our own guard has logged by then what went wrong, with the request's id and without its content.
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
@@ -42,6 +46,7 @@ class Listener:
                 proxy_headers=False,
                 server_header=False,
                 backlog=_BACKLOG,
+                timeout_keep_alive=_KEEP_ALIVE,
                 timeout_graceful_shutdown=patience,
                 ssl_context_factory=None if tls is None else lambda *_: tls,
             )
@@ -52,9 +57,22 @@ class Listener:
         """Begins to serve, on the running loop."""
         self._task = asyncio.create_task(self._server.serve([self._bound]))
 
-    async def stop(self) -> None:
-        """Closes the socket, lets the requests come to their end, and then cuts them."""
+    @property
+    def serving(self) -> bool:
+        """Whether it has neither been stopped nor failed."""
+        return self._task is not None and not self._task.done()
+
+    def stop(self) -> None:
+        """Takes no more connections, from now on: its address is free for another one."""
         self._server.should_exit = True
-        if self._task is not None:
-            await self._task
+        for server in getattr(self._server, "servers", ()):
+            server.close()
         self._bound.close()
+
+    async def ended(self) -> None:
+        """Waits, after `stop`, for the requests to come to their end; then they are cut."""
+        if self._task is not None:
+            try:
+                await self._task
+            except OSError as error:
+                log.warning("rest: a listener failed", reason=str(error))

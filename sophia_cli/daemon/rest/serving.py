@@ -34,25 +34,27 @@ async def serve(
     stopped: asyncio.Event,
     patience: int,
 ) -> None:
-    """Serves until `stopped`; then lets the requests come to their end.
+    """Serves until `stopped`, or until the socket is gone; then lets the requests end.
 
     Args:
         bound: the socket in the home, bound already.
         state: where it is said how TCP is.
         patience: seconds that requests have to come to their end.
     """
-    app = Application(backend, state)
+    app, path = Application(backend, state), Path(bound.getsockname())
     async with app.running():
         home = Listener(app.behind(owner), bound, patience)
         home.start()
         door = _TcpDoor(backend, app, state, patience)
         try:
-            while not stopped.is_set():
+            while home.serving and path.exists():
                 await door.follow()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), _LOOK_EVERY)
+                    break
         finally:
-            await asyncio.gather(home.stop(), door.close())
+            home.stop()
+            await asyncio.gather(home.ended(), door.ended())
 
 
 class _TcpDoor:
@@ -64,6 +66,7 @@ class _TcpDoor:
         self._state = state
         self._patience = patience
         self._open: Listener | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self._wanted: tuple[object, ...] = ()
 
     async def follow(self) -> None:
@@ -73,8 +76,8 @@ class _TcpDoor:
         wanted = (rest.listen, rest.tls, _stamp(rest.tls.certificate_file))
         if wanted != self._wanted:
             try:
-                await self.close()
-                self._open_at(rest)
+                self._close()
+                await self._open_at(rest)
                 self._wanted = wanted
             except SophiaError as error:
                 fault = fault or error.message
@@ -82,18 +85,25 @@ class _TcpDoor:
             log.warning("rest: not as configured", reason=fault)
         self._state.fault = fault
 
-    async def close(self) -> None:
-        """Closes the listener, if one is open."""
+    async def ended(self) -> None:
+        """Closes the listener and waits for the requests of all that there have been."""
+        self._close()
+        await asyncio.gather(*self._ending)
+
+    def _close(self) -> None:
         opened, self._open = self._open, None
         self._wanted, self._state.listening = (), None
         if opened is not None:
-            await opened.stop()
+            opened.stop()
+            ending = asyncio.create_task(opened.ended())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
-    def _open_at(self, rest: Rest) -> None:
+    async def _open_at(self, rest: Rest) -> None:
         if rest.listen is None:
             return
-        tls = tcp.context(rest.tls)
-        bound = tcp.bound(rest.listen)
+        tls = await asyncio.to_thread(tcp.context, rest.tls)
+        bound = await asyncio.to_thread(tcp.bound, rest.listen)  # It may look a name up.
         self._open = Listener(self._app, bound, self._patience, tls)
         self._open.start()
         scheme = "http" if tls is None else "https"

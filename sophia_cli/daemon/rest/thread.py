@@ -1,17 +1,17 @@
 """REST's thread in the resident process: its start behind the first command, and its end.
 
-Nothing of FastAPI is imported here: it takes 0.4 s, which no command is to wait for.
+Neither FastAPI nor asyncio is imported here: they take 0.4 s, which no command is to wait for.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,6 +21,9 @@ from sophia_cli.daemon.host import Host
 from sophia_cli.daemon.rest.state import State
 from sophia_cli.home import Home
 from sophia_cli.locations import rest_socket
+
+if TYPE_CHECKING:
+    import asyncio
 
 _PAUSE = 5.0
 _POLL = 0.1
@@ -78,6 +81,8 @@ class RestThread:
     def _serve_until_stopped(self) -> None:
         while self._ready is not None and self._ready.is_alive() and not self._stopping.is_set():
             self._ready.join(_POLL)
+        import asyncio
+
         while not self._stopping.is_set():
             try:
                 asyncio.run(self._serve())
@@ -87,6 +92,8 @@ class RestThread:
                 self._stopping.wait(_PAUSE)
 
     async def _serve(self) -> None:
+        import asyncio
+
         from sophia_cli.daemon.rest.backend import Backend
         from sophia_cli.daemon.rest.serving import serve
         from sophia_cli.daemon.rest.settings import Settings
@@ -96,7 +103,7 @@ class RestThread:
         if self._stopping.is_set():
             return
         backend = Backend(Settings(_configuration), self._host.open)
-        await serve(backend, _bound(self._path), self._state, self._stopped, self._patience)
+        await serve(backend, listen_at(str(self._path)), self._state, self._stopped, self._patience)
         self._path.unlink(missing_ok=True)
 
 
@@ -105,13 +112,13 @@ def _configuration() -> Config:
     return load(dict(os.environ), {}).config
 
 
-def _bound(path: Path) -> socket.socket:
+def listen_at(path: str) -> socket.socket:
     """The socket in the home; a stale one is ours to remove, since we hold the home's lock."""
-    path.unlink(missing_ok=True)
+    Path(path).unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        bound.bind(str(path))
-        path.chmod(0o600)
+        bound.bind(path)
+        Path(path).chmod(0o600)
     except BaseException:
         bound.close()
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import subprocess
@@ -123,6 +124,41 @@ def test_a_certificate_that_cannot_be_used(configured: Served, tmp_path: Path, f
     # And mended without a restart.
     certificate(tmp_path)
     wait_until(lambda: answers(configured.address, "https", verify=False))
+
+
+def test_a_socket_that_somebody_removed_comes_back(configured: Served) -> None:
+    assert configured.sophia("up").returncode == 0
+    Path(configured.socket).unlink()
+    wait_until(Path(configured.socket).exists)
+    wait_until(lambda: part(configured)["state"] == "running")
+    wait_until(lambda: answers(configured.address))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+def test_another_user_gets_nothing_even_where_the_modes_would_let_them(
+    configured: Served,
+) -> None:
+    assert configured.sophia("up").returncode == 0
+    for directory in list(Path(configured.socket).parents)[:-2]:
+        directory.chmod(0o755)
+    Path(configured.socket).chmod(0o666)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(65534)
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(configured.socket)
+                connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+                os.write(writing, b"heard " + connection.recv(100))
+        except ConnectionError:
+            os.write(writing, b"heard ")
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading, "rb") as told:
+        assert told.read() == b"heard "
 
 
 def test_neither_a_client_nor_a_foreground_command_loads_the_framework(sophia: Sophia) -> None:

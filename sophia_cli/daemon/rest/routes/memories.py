@@ -64,7 +64,7 @@ def forget_many(request: Request, which: Ids) -> Response:
     return enveloped(request, memories_of(request).forget(which.ids), "forget")
 
 
-@router.get("/{id}", response_model=_Memories, responses={304: {"description": "As it was"}})
+@router.get("/{id:uuid}", response_model=_Memories, responses={304: {"description": "As it was"}})
 def get(request: Request, id: UUID) -> Response:
     """One memory. Its ETag is its version."""
     found = memories_of(request).get(id)
@@ -74,7 +74,7 @@ def get(request: Request, id: UUID) -> Response:
     return enveloped(request, found, "show", headers=tag)
 
 
-@router.patch("/{id}", response_model=_Memories)
+@router.patch("/{id:uuid}", response_model=_Memories)
 def update(request: Request, id: UUID, change: requests.Change) -> Response:
     """Changes fields of a memory; with If-Match only that version of it."""
     version = wanted_version(request)
@@ -85,7 +85,7 @@ def update(request: Request, id: UUID, change: requests.Change) -> Response:
     return enveloped(request, changed, "update", headers={"etag": etag(changed.data[0].version)})
 
 
-@router.delete("/{id}", response_model=_Receipts)
+@router.delete("/{id:uuid}", response_model=_Receipts)
 def forget(request: Request, id: UUID) -> Response:
     """Erases a memory from every tier and reads each back; with If-Match only that version."""
     version = wanted_version(request)
@@ -95,7 +95,7 @@ def forget(request: Request, id: UUID) -> Response:
         raise PreconditionFailed(error.message, error.hint) from None
 
 
-@router.get("/{id}/history", response_model=_Events)
+@router.get("/{id:uuid}/history", response_model=_Events)
 def history(request: Request, id: UUID) -> Response:
     """The audit trail of a memory, oldest first, also of one that was forgotten."""
     return enveloped(request, memories_of(request).history(id), "history")
