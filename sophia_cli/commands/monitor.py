@@ -204,7 +204,7 @@ def _address(given: str) -> str:
 
 
 def _seconds(option: str, given: str) -> float:
-    seconds = parse_duration(given).total_seconds()
-    if seconds < 0.001 and option != "--for":
-        raise InvalidInput(f"{option} {given} is too short")
-    return seconds
+    duration = parse_duration(given)
+    if duration.microseconds % 1000 or not (duration or option == "--for"):
+        raise InvalidInput(f"{option} {given} is not a whole number of milliseconds above 0")
+    return duration.total_seconds()

@@ -9,27 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sophia_cli.errors import TierDown
 from sophia_cli.memory.latencies import Distribution, Latencies
+from sophia_cli.memory.measuring import Ended, Measuring, Observer
 from sophia_cli.memory.model import KINDS, Kind
 from sophia_cli.memory.trace import Trace
 
-_Ended = tuple[
-    str,
-    float,
-    float,
-    str | None,
-    tuple[Mapping[str, float], Mapping[str, float]],
-    Mapping[str, bool],
-    Sequence[tuple[str, str, bool]],
-    str | None,
-]
-"""The word that an operation leaves: its name, when it began and ended (seconds of the clock), the
-code of the error that it failed with (None if it did not, empty if it was interrupted), the
-milliseconds of its trace in each tier before it and after it, which tiers answered, what was looked
-up, and who served. A plain tuple, as it is the quickest to make."""
-Observer = Callable[[str, float, float, Trace, BaseException | None], None]
-"""Is told of each operation at its end: its name, when it began and ended, and how it ended."""
 _ASKING = frozenset({"recall", "similar"})
 # Operations that may wait to be counted.
 _MOST = 4096
@@ -49,10 +33,10 @@ class Meters:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.observer: Observer | None = None
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
         self._latencies: dict[str, Latencies] = {}
-        self._ended: deque[_Ended] = deque()
+        self._ended: deque[Ended] = deque()
         self._used: deque[tuple[str, tuple[Kind, ...]]] = deque()
         self._recalls: dict[str, Latencies] = {}
         self._failures: Counter[tuple[str, str]] = Counter()
@@ -67,18 +51,24 @@ class Meters:
         One that fails is not among the latencies but among the failures; which tier was down is
         noted all the same.
         """
-        return _Measured(self, operation, trace)
+        return Measuring(self, operation, trace)
 
     @contextmanager
     def look(self, trace: Trace) -> Iterator[None]:
         """Notes which tiers answered in the block, which is no operation."""
-        started = self._clock()
+        started = self.clock()
         try:
             yield
         finally:
             with self._lock:
                 self._take_in()
-                self._met(trace.answered, started, self._clock())
+                self._met(trace.answered, started, self.clock())
+
+    def leave(self, ended: Ended) -> None:
+        """Takes the word of an operation that has ended; it is counted later."""
+        self._ended.append(ended)
+        if len(self._ended) > _MOST:
+            self.take_in()
 
     def take_in(self) -> None:
         """Counts what has ended since the last time; who reads does so first.
@@ -100,7 +90,7 @@ class Meters:
         """
         with self._lock:
             self._take_in()
-            now = self._clock()
+            now = self.clock()
             return {
                 name: {**kept.since_start(), "last_5_minutes": kept.lately(now)}
                 for name, kept in self._latencies.items()
@@ -110,7 +100,7 @@ class Meters:
         """For each operation and tier: a percentile of each ten seconds of the last 5 minutes."""
         with self._lock:
             self._take_in()
-            now = self._clock()
+            now = self.clock()
             return {name: kept.slots(now, percent) for name, kept in self._latencies.items()}
 
     def durations(self, bounds: Sequence[float]) -> dict[str, Distribution]:
@@ -166,13 +156,8 @@ class Meters:
         with self._lock:
             self._take_in()
             since = self._down_since.get(tier)
-            lasting = 0.0 if since is None else self._clock() - since
+            lasting = 0.0 if since is None else self.clock() - since
             return self._down_for.get(tier, 0.0) + lasting
-
-    def _left_word(self, ended: _Ended) -> None:
-        self._ended.append(ended)
-        if len(self._ended) > _MOST:
-            self.take_in()
 
     def _take_in(self) -> None:
         """With the lock held: in the order in which they ended."""
@@ -217,50 +202,6 @@ class Meters:
             elif tier in self._down_since:
                 lasted = ended - self._down_since.pop(tier)
                 self._down_for[tier] = self._down_for.get(tier, 0.0) + lasted
-
-
-class _Measured:
-    """The block of `Meters.measure`; a class, since a generator takes twice as long."""
-
-    __slots__ = ("_before", "_meters", "_operation", "_started", "_trace")
-
-    def __init__(self, meters: Meters, operation: str, trace: Trace) -> None:
-        self._meters = meters
-        self._operation = operation
-        self._trace = trace
-
-    def __enter__(self) -> None:
-        trace = self._trace
-        self._before = trace.tiers.copy()
-        trace.answered.clear()
-        trace.look_ups.clear()
-        if self._meters.observer is not None:
-            trace.stays, trace.facts = [], {}
-        self._started = self._meters._clock()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        meters, trace, code = self._meters, self._trace, None
-        at = meters._clock()
-        if error is not None:
-            if isinstance(error, TierDown):
-                trace.answered[error.tier] = False
-            code = getattr(error, "code", "internal") if isinstance(error, Exception) else ""
-        meters._left_word(
-            (
-                self._operation,
-                self._started,
-                at,
-                code,
-                (self._before, trace.tiers.copy()),
-                trace.answered.copy(),
-                trace.look_ups.copy(),
-                trace.served_by,
-            )
-        )
-        if meters.observer is not None:
-            meters.observer(self._operation, self._started, at, trace, error)
 
 
 def _kept(among: dict[str, Latencies], name: str) -> Latencies:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import socket
@@ -25,40 +26,48 @@ def tool(name: str) -> str:
     """The path of `prometheus` or `promtool`; skips the test where there is no way to have it."""
     found = shutil.which(name)
     if found is None:
-        if not (BROUGHT / name).exists():
-            _bring()
+        if fault := _brought():
+            pytest.skip(f"prometheus is not installed, and {fault}")
         found = str(BROUGHT / name)
     return found
 
 
-def _bring() -> None:
-    """Unpacks Debian's package into a directory of ours: nothing is installed, no service runs."""
+@functools.cache
+def _brought() -> str:
+    """Unpacks Debian's package into a directory of ours: nothing is installed, no service runs.
+
+    Returns why it could not, or nothing; asked once a run.
+    """
+    if (BROUGHT / "promtool").exists():
+        return ""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        pytest.skip("prometheus is not installed, and there is no apt-get to bring it")
+        return "there is no apt-get to bring it"
     CACHE.mkdir(mode=0o700, exist_ok=True)
-    assert CACHE.stat().st_uid == os.getuid(), f"{CACHE} belongs to somebody else"
+    if CACHE.stat().st_uid != os.getuid():
+        return f"{CACHE} belongs to somebody else"
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
         directory = Path(name)
-        download = ["apt-get", "download", "prometheus"]
-        ended = _run(download, directory)
-        if ended.returncode and os.geteuid() == 0:
-            _run(["apt-get", "update"], directory)
-            ended = _run(download, directory)
+        fault = _apt("download", "prometheus", into=directory)
+        if fault and os.geteuid() == 0:
+            fault = _apt("update", into=directory) or _apt("download", "prometheus", into=directory)
         packages = list(directory.glob("prometheus_*.deb"))
-        if ended.returncode or not packages:
-            why = (ended.stderr.strip().splitlines() or ["no package"])[-1]
-            pytest.skip(f"prometheus is not installed, and apt-get cannot bring it: {why}")
+        if fault or not packages:
+            return f"apt-get cannot bring it: {fault}"
         unpacked = directory / "there"
         subprocess.run(["dpkg-deb", "-x", packages[0], unpacked], check=True)
         with contextlib.suppress(OSError):  # another run was faster
             unpacked.rename(CACHE / "there")
+    return ""
 
 
-def _run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+def _apt(*arguments: str, into: Path) -> str:
+    """Why it failed; nothing when it did not."""
+    command = ["apt-get", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10", *arguments]
     try:
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(command, cwd=into, capture_output=True, text=True, timeout=30)
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", "no answer within 60 s")
+        return "no answer within 30 s"
+    return (ended.stderr.strip().splitlines() or ["?"])[-1] if ended.returncode else ""
 
 
 @dataclass(slots=True)
