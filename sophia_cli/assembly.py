@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -31,6 +32,9 @@ from sophia_cli.tiers.gpu_cache import GpuCache, Settings
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.writes import Alone
 
+if TYPE_CHECKING:
+    from sophia_cli.monitoring.otel import Spans
+
 _FLUSHED = "flushed"
 # A transaction may commit a little after the time that it wrote into `updated_at`.
 _REPLAY_MARGIN = timedelta(minutes=10)
@@ -43,6 +47,7 @@ class OpenService:
     Attributes:
         engines: the embedded servers it stands on; empty where the configuration names servers.
         writers: this service's place among those who may write to the embedded records.
+        spans: where its operations are told; None where nobody wants to know.
         flushed: where the edge engine's last flush is noted; None with servers.
     """
 
@@ -51,6 +56,7 @@ class OpenService:
     engines: list[Engine]
     writers: Writers
     flushed: Path | None
+    spans: Spans | None = None
 
     def checkpoint(self, *, closing: bool = False) -> None:
         """Flushes the vectors, and notes since when a loss of power would have to be replayed."""
@@ -70,6 +76,8 @@ class OpenService:
             self.checkpoint(closing=True)
         self.service.close()
         self.writers.close()
+        if self.spans is not None:
+            self.spans.close()
         if self.use.last_user():
             for engine in self.engines:
                 engine.stop()
@@ -124,8 +132,18 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
         )
         if flushed is not None:
             _replay(flushed, records)
+        spans = _spans(config)
+        service.meters.observer = spans
         undo.pop_all()
-    return OpenService(service, use, engines, writers, flushed)
+    return OpenService(service, use, engines, writers, flushed, spans)
+
+
+def _spans(config: Config) -> Spans | None:
+    if config.tracing.endpoint is None:
+        return None
+    from sophia_cli.monitoring.spans import spans_to
+
+    return spans_to(config.tracing)
 
 
 def _records(config: Config, home: Home, engines: list[Engine], writers: Writers) -> Records:

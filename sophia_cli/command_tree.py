@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "feedback": "feedback",
     "stats": "stats",
     "cache": "cache",
+    "monitor": "monitor",
     "bench": "bench",
     "export": "export",
     "import": "import_",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from sophia_cli.commands.stats_page import page
-from sophia_cli.config.durations import format_duration, parse_duration
-from sophia_cli.environment import Environment
-from sophia_cli.errors import Interrupted, InvalidInput, Unreachable
+from sophia_cli.commands.watching import looking, pause_of, wait
+from sophia_cli.config.durations import format_duration
+from sophia_cli.errors import InvalidInput
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.statistics import statistics
@@ -21,9 +19,6 @@ from sophia_cli.memory.trace import Trace
 from sophia_cli.terminal import Outcome
 
 Measured = tuple[dict[str, Any], Trace]
-
-_SHORTEST, _USUAL, _LONGEST = timedelta(milliseconds=100), timedelta(seconds=2), timedelta(hours=1)
-_LOOK_UP = 0.1
 
 
 def command(
@@ -50,7 +45,7 @@ def command(
         if interval is not None:
             raise InvalidInput("--interval is for --watch")
         return answer(invocation)
-    pause = _pause_of(interval)
+    pause = pause_of(interval)
     if invocation.terminal.json_mode:
         raise InvalidInput(
             "--watch is a view for people: with --json one object is printed",
@@ -71,52 +66,11 @@ def _measured(invocation: Invocation, service: MemoryService) -> Measured:
     return statistics(service, invocation.now, trace), trace
 
 
-def _pause_of(given: str | None) -> timedelta:
-    pause = _USUAL if given is None else parse_duration(given)
-    if not _SHORTEST <= pause <= _LONGEST:
-        bounds = f"{format_duration(_SHORTEST)} and {format_duration(_LONGEST)}"
-        raise InvalidInput(f"--interval {given} is not between {bounds}")
-    return pause
-
-
 def _watch(invocation: Invocation, pause: timedelta) -> NoReturn:
     title = f"every {format_duration(pause)}, until Ctrl-C"
-    with _measuring(invocation) as measure, invocation.terminal.live() as show:
+    look = partial(_measured, invocation)
+    with looking(invocation, look) as measure, invocation.terminal.live() as show:
         while True:
             measured, trace = measure()
             show(page(measured, f"{invocation.now:%H:%M:%S} UTC, {title}", trace.degraded))
-            _wait(invocation.environment, pause)
-
-
-@contextlib.contextmanager
-def _measuring(invocation: Invocation) -> Iterator[Callable[[], Measured]]:
-    """A function that measures now.
-
-    The resident process's service is given back between two looks: a command with another
-    configuration waits for those that have it.
-    """
-
-    def anew() -> Measured:
-        with invocation.service() as service:
-            return _measured(invocation, service)
-
-    if invocation.opener is not None:
-        yield anew
-        return
-    with invocation.service() as service:
-        yield lambda: _measured(invocation, service)
-
-
-def _wait(environment: Environment, pause: timedelta) -> None:
-    """Waits for the next look.
-
-    Raises:
-        Interrupted: the user has seen enough, or is gone.
-        Unreachable: the process that runs the command is to end.
-    """
-    deadline = time.monotonic() + pause.total_seconds()
-    while (left := deadline - time.monotonic()) > 0:
-        if environment.cancelled.wait(min(left, _LOOK_UP)):
-            raise Interrupted("interrupted")
-        if environment.ending():
-            raise Unreachable("the resident process is ending", "run it again")
+            wait(invocation.environment, pause)

@@ -30,6 +30,7 @@ from sophia_cli.config.shapes import (
     WebUrl,
     WebUrls,
 )
+from sophia_cli.errors import ConfigurationError
 
 
 class Records(Section):
@@ -311,6 +312,42 @@ class Log(Section):
     )
 
 
+class Tracing(Section):
+    """OpenTelemetry: a span for every operation, sent to a collector. Needs the extra otel.
+
+    Read when the memory is opened: after a change, `sophia down` and `sophia up`.
+    """
+
+    endpoint: WebUrl | None = Field(
+        default=None,
+        examples=["http://192.0.2.40:4318/v1/traces"],
+        description="Where spans are sent, by OTLP over HTTP. Without it, there are none.",
+    )
+    headers_file: Path | None = Field(
+        default=None,
+        examples=["/etc/sophia/tracing.headers"],
+        description="A file with what the collector wants to see, a line `Name: value` each, "
+        "mode 0600.",
+    )
+    sample_ratio: Share = Field(default=1.0, description="Which share of the operations is sent.")
+    service_name: str = Field(
+        default="sophia",
+        min_length=1,
+        max_length=200,
+        description="What the collector calls this process.",
+    )
+
+    def headers(self) -> dict[str, str]:
+        """What `headers_file` says, read now; `ConfigurationError` if it cannot be used."""
+        key = "tracing.headers_file"
+        text = _secret(self.headers_file, key)
+        lines = [] if text is None else text.get_secret_value().splitlines()
+        parted = [line.partition(":") for line in lines if line.strip()]
+        if not all(name.strip() and mark and value.strip() for name, mark, value in parted):
+            raise ConfigurationError(f"{key}: a line in it is not `Name: value`")
+        return {name.strip(): value.strip() for name, _, value in parted}
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -327,6 +364,8 @@ class Config(Section):
     resident: Resident = Resident()
     rest: Rest = Rest()
     log: Log = Log()
+
+    tracing: Tracing = Tracing()
 
     @property
     def vector_engine(self) -> Literal["edge", "server"]:

@@ -64,6 +64,7 @@ class Upkeep(threading.Thread):
 
     def _work(self) -> None:
         service = self._opened.service
+        service.meters.take_in()
         now = utc_now()
         service.records.outbox.owe_expired(now)
         while service.indexer.drain() and not self._ended.is_set():

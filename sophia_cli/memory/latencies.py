@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -29,6 +30,22 @@ _SLOT = WINDOW / _SLOTS
 _PERCENTS = (50, 95, 99)
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """What a histogram holds since the start.
+
+    Attributes:
+        below: how many values were at or below each bound; which one a value within `ERROR` of a
+            bound belongs to is not known.
+        calls: how many there were.
+        total: their sum, milliseconds, exact.
+    """
+
+    below: tuple[int, ...]
+    calls: int
+    total: float
+
+
 class Latencies:
     """The latencies of one operation or tier: since the start, and of the last five minutes.
 
@@ -41,6 +58,7 @@ class Latencies:
         self._ever: dict[int, int] = {}
         self._slots: list[dict[int, int]] = [{} for _ in range(_SLOTS)]
         self._numbers = [-1] * _SLOTS
+        self._total = 0.0
 
     def note(self, milliseconds: float, now: float) -> None:
         """Adds one value; `now` is any clock's time in seconds that never goes back."""
@@ -51,6 +69,20 @@ class Latencies:
         bucket = _bucket(milliseconds)
         for counts in (self._ever, self._slots[place]):
             counts[bucket] = counts.get(bucket, 0) + 1
+        self._total += milliseconds
+
+    @property
+    def calls(self) -> int:
+        """How many there were since the start."""
+        return sum(self._ever.values())
+
+    def distribution(self, bounds: Sequence[float]) -> Distribution:
+        """How they lie among ascending bounds, milliseconds."""
+        within = [0] * (len(bounds) + 1)
+        for bucket, count in self._ever.items():
+            within[bisect_left(bounds, _value(bucket))] += count
+        *below, calls = accumulate(within)
+        return Distribution(tuple(below), calls, self._total)
 
     def since_start(self) -> dict[str, Any]:
         """How many there were, and their percentiles."""
@@ -61,6 +93,14 @@ class Latencies:
         oldest = int(now / _SLOT) - _SLOTS + 1
         recent = zip(self._numbers, self._slots, strict=True)
         return _summary(_together(counts for number, counts in recent if number >= oldest))
+
+    def slots(self, now: float, percent: int) -> list[float | None]:
+        """A percentile of each ten seconds of the last five minutes, the oldest first."""
+        oldest = int(now / _SLOT) - _SLOTS + 1
+        kept = dict(zip(self._numbers, self._slots, strict=True))
+        return [
+            _percentile(kept.get(number, {}), percent) for number in range(oldest, oldest + _SLOTS)
+        ]
 
 
 def _bucket(milliseconds: float) -> int:
@@ -82,12 +122,16 @@ def _together(tables: Iterable[Mapping[int, int]]) -> Mapping[int, int]:
 
 
 def _summary(counts: Mapping[int, int]) -> dict[str, Any]:
+    return {
+        "calls": sum(counts.values()),
+        **{f"p{percent}_ms": _percentile(counts, percent) for percent in _PERCENTS},
+    }
+
+
+def _percentile(counts: Mapping[int, int], percent: int) -> float | None:
+    if not counts:
+        return None
     buckets = sorted(counts)
     passed = list(accumulate(counts[bucket] for bucket in buckets))
-    calls = passed[-1] if passed else 0
-    summary: dict[str, Any] = {"calls": calls}
-    for percent in _PERCENTS:
-        # The lowest value that has this share of all at or below it.
-        place = bisect_left(passed, -(-calls * percent // 100))
-        summary[f"p{percent}_ms"] = round(_value(buckets[place]), 3) if calls else None
-    return summary
+    # The lowest value that has this share of all at or below it.
+    return round(_value(buckets[bisect_left(passed, -(-passed[-1] * percent // 100))]), 3)

@@ -142,6 +142,7 @@ class MemoryService:
         with self.meters.measure("remember", trace), Noted("remember", trace) as note:
             drafts = [checked_draft(draft) for draft in drafts]
             decided = [_kind_of(draft) for draft in drafts]
+            trace.tell(len(drafts), (kind for kind, _ in decided))
             hashes = [
                 content_hash(draft, kind) for draft, (kind, _) in zip(drafts, decided, strict=True)
             ]
@@ -205,6 +206,7 @@ class MemoryService:
                 trace.degrade(self.front_fault)
             if self.indexer.last_error is not None:
                 trace.degrade(f"{self.indexer.last_error}: what was just stored may be missing")
+            trace.tell(len(found), question.kinds)
             return found
 
     def update(
@@ -272,6 +274,7 @@ class MemoryService:
             Conflict, TierDown: see `Memories.forget`.
         """
         with self.meters.measure("forget", trace), Noted("forget", trace) as note:
+            trace.tell(len(ids), ())
             with trace.tier("records"):
                 written = self.records.memories.forget(ids, now, version)
             self.index(written.owed, trace)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sophia_cli.correlation import current
 from sophia_cli.errors import TierDown
+
+
+class Stay(NamedTuple):
+    """One time that an operation spent in a tier: from when to when, and whether it answered.
+
+    Seconds of `time.perf_counter`.
+    """
+
+    tier: str
+    started: float
+    ended: float
+    up: bool
 
 
 @dataclass(slots=True)
@@ -25,6 +37,8 @@ class Trace:
         answered: whether each tier served when it was last asked; False where it was down.
         look_ups: what was looked for in a cache: the tier, what it was, and whether it was found.
         request: the id by which the logs know it; None outside of any request.
+        stays: each stay in a tier; None unless somebody wants to know.
+        facts: what the operation was about, as a span tells it; empty unless `stays` are noted.
     """
 
     served_by: str | None = None
@@ -35,6 +49,8 @@ class Trace:
     answered: dict[str, bool] = field(default_factory=dict)
     look_ups: list[tuple[str, str, bool]] = field(default_factory=list)
     request: str | None = field(default_factory=current)
+    stays: list[Stay] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @contextmanager
     def tier(self, name: str) -> Iterator[None]:
@@ -47,8 +63,15 @@ class Trace:
             self.answered[error.tier] = False
             raise
         finally:
-            spent = (time.perf_counter() - started) * 1000
-            self.tiers[name] = self.tiers.get(name, 0.0) + spent
+            ended = time.perf_counter()
+            self.tiers[name] = self.tiers.get(name, 0.0) + (ended - started) * 1000
+            if self.stays is not None:
+                self.stays.append(Stay(name, started, ended, self.answered.get(name, True)))
+
+    def tell(self, count: int, kinds: Iterable[str]) -> None:
+        """Notes of how many memories of which kinds the operation was, for who wants to know."""
+        if self.stays is not None:
+            self.facts.update(count=count, kinds=sorted(set(kinds)))
 
     def look_up(self, tier: str, what: str, *, found: bool) -> None:
         """Notes that something was looked for in a cache."""

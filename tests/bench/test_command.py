@@ -45,7 +45,7 @@ def measured(console: Console) -> dict[str, Any]:
 def test_there_is_each_scenario_that_was_promised() -> None:
     assert [*SCENARIOS] == [
         *("embedding", "vectors", "cache", "end-to-end", "rest", "recall", "ingest"),
-        *("gpu", "gpu-cache"),
+        *("gpu", "metrics", "gpu-cache"),
     ]
 
 

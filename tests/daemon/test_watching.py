@@ -1,4 +1,4 @@
-"""`sophia stats --watch` has no end of its own: it ends with its user, or with the process."""
+"""Views that have no end of their own: they end with their user, or with the process."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tests.conftest import Sophia, wait_until
 from tests.daemon.conftest import started
 
 WATCH = ("stats", "--watch", "--interval", "100ms")
+
+MONITOR = ("monitor", "watch", "--interval", "100ms")
 
 
 def read_blocks(client: subprocess.Popen[str], count: int) -> None:
@@ -106,6 +108,33 @@ def test_a_watch_fits_the_users_terminal(served: Sophia) -> None:
     assert max(len(frame) for frame in lines) <= 12
     assert max(len(line) for frame in lines for line in frame) <= 50
     os.close(ours)
+
+
+def test_a_monitor_fits_the_terminal_also_when_that_is_resized(served: Sophia) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 70, 0, 0))
+    client, runs = started(served, *MONITOR, stdin=theirs, stdout=theirs, stderr=theirs)
+    shown = ""
+    while "until Ctrl-C" not in shown.partition("served by")[2]:
+        shown += os.read(ours, 1 << 16).decode()
+    assert max(map(len, _lines(shown))) <= 70
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    wide = ""
+    while not any(len(line) > 70 for line in _lines(wide)):
+        wide += os.read(ours, 1 << 16).decode()
+    os.close(theirs)
+    client.send_signal(signal.SIGINT)
+    while client.poll() is None:
+        wide += read_what_is_there(ours)
+    wait_until(lambda: not runs())
+    wide += read_what_is_there(ours)
+    assert client.returncode == 130
+    assert "\x1b[?25h" in wide  # the cursor is back
+    os.close(ours)
+
+
+def _lines(shown: str) -> list[str]:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).splitlines()
 
 
 def read_what_is_there(terminal: int) -> str:

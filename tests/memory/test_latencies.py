@@ -97,3 +97,37 @@ def test_memory_is_bounded_whatever_is_noted() -> None:
     for value in np.geomspace(1e-5, 1e9, 20_000).tolist():
         latencies.note(value, 0.0)
     assert len(latencies._ever) == 1_102
+
+
+def test_a_histogram_counts_what_is_at_or_below_each_bound() -> None:
+    latencies = noted(0.3, 0.3, 4.0, 90.0, 12_000.0)
+    told = latencies.distribution([0.2, 0.5, 5.0, 100.0])
+    assert told.below == (0, 2, 3, 4)
+    assert told.calls == latencies.calls == 5
+    assert told.total == pytest.approx(12_094.6)
+
+
+@given(
+    st.lists(st.floats(SHORTEST, LONGEST), max_size=200),
+    st.lists(st.floats(SHORTEST, LONGEST), min_size=1, max_size=8, unique=True),
+)
+def test_a_histogram_is_wrong_only_about_what_lies_next_to_a_bound(
+    values: list[float], bounds: list[float]
+) -> None:
+    bounds.sort()
+    told = noted(*values).distribution(bounds)
+    assert told.calls == len(values)
+    for bound, below in zip(bounds, told.below, strict=True):
+        least = sum(value <= bound * (1 - 2 * ERROR) for value in values)
+        most = sum(value <= bound * (1 + 2 * ERROR) for value in values)
+        assert least <= below <= most
+
+
+def test_the_last_five_minutes_ten_seconds_each() -> None:
+    latencies = Latencies()
+    for now, value in ((5.0, 1.0), (295.0, 10.0), (296.0, 20.0), (301.0, 30.0)):
+        latencies.note(value, now)
+    told = latencies.slots(305.0, 99)
+    assert len(told) == 30
+    assert [each is not None for each in told] == [*[False] * 28, True, True]
+    assert told[-2:] == pytest.approx([20.0, 30.0], ERROR)

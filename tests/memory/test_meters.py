@@ -83,6 +83,33 @@ def test_what_failed_is_no_latency(meters: Meters) -> None:
     with pytest.raises(NotFound), meters.measure("update", Trace()):
         raise NotFound("no such memory")
     assert meters.latencies() == {}
+    assert meters.failures() == {("update", "not_found"): 1}
+
+
+def test_failures_are_counted_by_operation_and_code(meters: Meters) -> None:
+    for error in (TierDown("records", "refused"), TierDown("records", "late"), KeyError("x")):
+        with pytest.raises(type(error)), meters.measure("recall", Trace()):
+            raise error
+    assert meters.failures() == {("recall", "tier_down"): 2, ("recall", "internal"): 1}
+
+
+def test_recalls_are_measured_by_the_tier_that_served_them(meters: Meters, clock: Clock) -> None:
+    for operation, tier, seconds in (
+        ("recall", "gpu_cache", 0.0003),
+        ("recall", "vectors", 0.02),
+        ("similar", "vectors", 0.03),
+        ("remember", "vectors", 9.0),
+    ):
+        with meters.measure(operation, Trace(served_by=tier)):
+            clock.now += seconds
+    told = meters.recalls([1.0, 25.0])
+    assert {tier: each.below for tier, each in told.items()} == {
+        "gpu_cache": (1, 1),
+        "vectors": (0, 1),
+    }
+    assert told["vectors"].total == pytest.approx(50)
+    assert meters.served() == {"gpu_cache": 1, "vectors": 2}
+    assert meters.durations([1e5])["remember"].below == (1,)
 
 
 def test_a_tier_is_down_from_the_first_that_met_it_to_the_next_it_served(

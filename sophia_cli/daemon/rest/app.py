@@ -19,11 +19,25 @@ from sophia_cli.daemon.rest.gate import Caller, Gate
 from sophia_cli.daemon.rest.limits import Limits
 from sophia_cli.daemon.rest.readiness import Readiness
 from sophia_cli.daemon.rest.request_ids import RequestIds
-from sophia_cli.daemon.rest.routes import description, figures, health, memories, questions
+from sophia_cli.daemon.rest.routes import (
+    description,
+    figures,
+    health,
+    memories,
+    metrics,
+    questions,
+)
 from sophia_cli.daemon.rest.state import State
 from sophia_cli.mcp import http as mcp
 
-ROUTERS = (memories.router, questions.router, figures.router, health.router, description.router)
+ROUTERS = (
+    memories.router,
+    questions.router,
+    figures.router,
+    metrics.router,
+    health.router,
+    description.router,
+)
 # Requests at work at once. Each holds a connection to PostgreSQL for parts of its time only.
 _THREADS = 16
 

@@ -85,6 +85,7 @@ RESPONSES: dict[str, Any] = {
     "similar": _envelope("similar", MEMORY | {"score": 0.71}),
     "ask": _envelope("ask", MEMORY | {"score": 2.31}),
     "stats": _envelope("stats", {"memories": {"coding": {"live": 1}}}),
+    "metrics": "# TYPE sophia_outbox_entries gauge\nsophia_outbox_entries 0.0\n",
     "live": {"status": "ok"},
     "ready": {
         "status": "ok",

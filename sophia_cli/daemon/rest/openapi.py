@@ -99,7 +99,7 @@ def _codes(path: str, name: str, has_body: bool) -> Iterator[str]:
     yield from _ALWAYS
     if has_body:
         yield from _WITH_BODY
-    if path.startswith("/v1"):
+    if path.startswith("/v1") or path == "/metrics":
         yield from _WITH_SERVICE
     if "{id}" in path or name == "forget_many":
         yield from _OF_ONE

@@ -1,0 +1,91 @@
+"""`metrics`: what it costs that every recall is measured, and what a scrape costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+
+import numpy as np
+
+from sophia_cli.bench.context import Context
+from sophia_cli.bench.figures import latency, overhead, ratio
+from sophia_cli.bench.measure import Call, Measurement
+from sophia_cli.bench.results import Figure, Limit, PaceOf
+from sophia_cli.bench.statistics import Samples
+from sophia_cli.bench.texts import questions
+from sophia_cli.memory.meters import Meters
+from sophia_cli.memory.model import Kind
+from sophia_cli.memory.recalling import Question
+from sophia_cli.memory.trace import Trace
+from sophia_cli.monitoring.exposition import exposition
+
+_BOUND = Limit(1.03)
+_KEPT = 20
+
+
+class _Unmeasured(Meters):
+    """Notes nothing."""
+
+    def measure(self, operation: str, trace: Trace) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
+
+    def use(self, what: str, kinds: Iterable[Kind]) -> None:
+        pass
+
+
+def run(context: Context) -> Iterator[Measurement]:
+    """The shortest recall with and without meters, in turns; what is put off; a scrape.
+
+    Spans are off.
+    """
+    asked = [Question(text) for text in questions(_KEPT, seed=7)]
+    service, candidates = context.service, context.config.recall.candidates
+    measured, unmeasured = service.meters, _Unmeasured()
+
+    def asks(meters: Meters) -> Call:
+        def ask(number: int) -> None:
+            service.meters = meters
+            service.recall(asked[number % _KEPT], candidates, datetime.now(UTC), Trace())
+            service.meters = measured
+
+        return ask
+
+    ask = asks(unmeasured)
+    # Whoever comes first is slower: each is first once and last once.
+    yield Measurement(
+        *map(asks, (measured, unmeasured, unmeasured, measured)),
+        before=lambda: [ask(number) for number in range(_KEPT)],
+        figures=_beside,
+    )
+    yield Measurement(
+        lambda _: _counted(100),
+        figures=lambda spent, pace: [latency("100 operations noted and counted", spent, pace)],
+        part=0.2,
+    )
+    yield Measurement(
+        lambda _: exposition(service),
+        figures=lambda spent, pace: [latency("a scrape of /metrics", spent, pace)],
+        part=0.2,
+    )
+
+
+def _beside(
+    first: Samples, second: Samples, third: Samples, last: Samples, pace: PaceOf
+) -> list[Figure]:
+    # In turns, since the intervals are made of neighbouring samples.
+    over, under = (np.column_stack(pair).ravel() for pair in ((first, last), (second, third)))
+    name = "a question asked before, measured"
+    return [
+        ratio(f"{name} against not", over, under, pace, bound=_BOUND),
+        overhead(f"{name}: what it adds", over, under, pace),
+    ]
+
+
+def _counted(operations: int) -> None:
+    meters = Meters()
+    for _ in range(operations):
+        with meters.measure("recall", trace := Trace(served_by="gpu_cache")):
+            trace.tiers.update(records=0.1, gpu_cache=0.02)
+            trace.look_up("gpu_cache", "answers", found=True)
+    meters.take_in()

@@ -1,0 +1,1 @@
+"""How sophia is watched: metrics, alerts, the dashboard, the live view, spans."""
