@@ -23,8 +23,7 @@ group = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     help="Who may use the memory over TCP: REST and MCP.\n\n\b\nExamples:\n"
-    "  sophia token create ci --scope read --scope write\n  sophia token list\n"
-    "  sophia token revoke ci",
+    "  sophia token list\n  sophia token revoke ci",
 )
 
 

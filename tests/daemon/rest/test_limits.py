@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -71,10 +72,13 @@ def test_a_body_that_does_not_come_is_not_waited_for(tight: Served) -> None:
 
 def test_a_head_that_does_not_come_is_not_waited_for(tight: Served) -> None:
     """And nobody has to show a token to find out."""
-    for start in (b"", b"GET /health/live HTTP/1.1\r\nHost: so", b"\r\n"):
-        with tight.connection() as connection:
+    with contextlib.ExitStack() as opened:
+        silent = [opened.enter_context(tight.connection()) for _ in range(3)]
+        for connection, start in zip(
+            silent, (b"", b"GET /health/live HTTP/1.1\r\nHost: so", b"\r\n"), strict=True
+        ):
             connection.sendall(start)
-            assert connection.recv(100) == b""
+        assert [connection.recv(100) for connection in silent] == [b"", b"", b""]
 
 
 def test_a_head_without_end_is_cut(tight: Served) -> None:
