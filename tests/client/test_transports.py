@@ -190,6 +190,26 @@ def test_a_request_keeps_the_id_of_the_program(house: House, user: str) -> None:
     assert [line["event"] for line in found].count("operation") == 3
 
 
+def test_what_programs_send_is_in_no_log(house: House) -> None:
+    canary = "xyzzyplugh"
+    about = {"user": canary, "speaker": canary, "tags": {canary: canary}}
+    for client in (Sophia(), Sophia(house.url, house.token), Sophia.in_process()):
+        with client:
+            made = client.remember(f"content {canary} {client!r}", **about).one
+            client.recall(f"question {canary}", user=canary)
+            client.update(made.id, content=f"changed {canary} {client!r}")
+            for wrong in ({"at": canary}, {"expires": canary}, {"kind": canary}):
+                with pytest.raises(SophiaError):
+                    client.remember(f"wrong {canary}", **wrong)  # type: ignore[arg-type]
+            client.forget(made.id)
+    with Sophia(house.url, f"token-{canary}") as client, pytest.raises(Unauthorized):
+        client.recall(canary)
+    files = list((house.cli.home / "logs").glob("*.log*"))
+    told = [line for file in files for line in file.read_text(errors="replace").splitlines()]
+    assert [line for line in told if canary in line or house.token in line] == []
+    assert any('"operation":"update"' in line for line in told)
+
+
 Answer = Callable[[bytes], bytes | None]
 
 

@@ -157,7 +157,7 @@ def test_every_mistake_is_reported_at_once_in_the_order_of_the_layers(mistakes: 
         "write it as 250ms, 30s, 5m, 1h or 30d",
         "SOPHIA_X: no such key",
         "--who: who: no such key; known here: profile, records, vectors, gpu_cache, hot_cache, "
-        "embedding, recall, resident, rest, tracing",
+        "embedding, recall, resident, rest, log, tracing",
     ]
 
 
