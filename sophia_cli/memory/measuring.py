@@ -51,8 +51,9 @@ class Measuring:
         self._before = trace.tiers.copy()
         trace.answered.clear()
         trace.look_ups.clear()
+        trace.facts = {}
         if self._meter.observer is not None:
-            trace.stays, trace.facts = [], {}
+            trace.stays = []
         self._started = self._meter.clock()
 
     def __exit__(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import Self
+from typing import Any
 
 from sophia_cli.errors import SophiaError
 from sophia_cli.logs.events import log
-from sophia_cli.memory.model import Kind
 from sophia_cli.memory.trace import Trace
+
+_NOTHING: dict[str, Any] = {"count": 0, "kinds": []}
 
 
 class Noted:
@@ -17,24 +17,17 @@ class Noted:
 
     Of what is degraded only the tiers are named: a cause may quote what a server was sent. A class,
     since a generator takes twice as long.
-
-    Attributes:
-        count: how many memories came back, were stored, changed or erased.
-        kinds: of which kinds.
     """
 
-    __slots__ = ("_before", "_operation", "_started", "_trace", "count", "kinds")
+    __slots__ = ("_before", "_operation", "_started", "_trace")
 
     def __init__(self, operation: str, trace: Trace) -> None:
         self._operation = operation
         self._trace = trace
-        self.count = 0
-        self.kinds: Iterable[Kind] = ()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> None:
         self._before = self._trace.tiers.copy()
         self._started = time.perf_counter()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
@@ -53,8 +46,7 @@ class Noted:
                 for tier, took in trace.tiers.items()
                 if took != before.get(tier)
             },
-            count=self.count,
-            kinds=sorted({kind.value for kind in self.kinds}),
+            **(trace.facts or _NOTHING),
             degraded=[reason.partition(":")[0] for reason in trace.degraded],
             error=code,
         )

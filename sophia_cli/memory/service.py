@@ -139,10 +139,11 @@ class MemoryService:
             Refused: the store is built with another model.
             TierDown: the records cannot be reached; nothing was acknowledged.
         """
-        with self.meters.measure("remember", trace), Noted("remember", trace) as note:
+        with self.meters.measure("remember", trace), Noted("remember", trace):
             drafts = [checked_draft(draft) for draft in drafts]
             decided = [_kind_of(draft) for draft in drafts]
-            trace.tell(len(drafts), (kind for kind, _ in decided))
+            kinds = {kind for kind, _ in decided}
+            trace.tell(0, kinds)
             hashes = [
                 content_hash(draft, kind) for draft, (kind, _) in zip(drafts, decided, strict=True)
             ]
@@ -161,7 +162,6 @@ class MemoryService:
                     for place, (kind, why) in enumerate(decided)
                 ]
 
-            note.kinds = {kind for kind, _ in decided}
             if not places:
                 return outcome(())
             fresh = [drafts[place] for place in places]
@@ -183,7 +183,7 @@ class MemoryService:
                 )
             self.index(written.owed, trace)
             remembered = outcome(written.stored)
-            note.count = sum(each.created for each in remembered)
+            trace.tell(sum(each.created for each in remembered), kinds)
             self.meters.use("stored", (each.kind for each in remembered if each.created))
             return remembered
 
@@ -192,16 +192,15 @@ class MemoryService:
     ) -> list[Recalled]:
         """The best memories for a question, best first; see `Recaller.recall`."""
         operation = "similar" if question.by_meaning else "recall"
-        with self.meters.measure(operation, trace), Noted(operation, trace) as note:
+        with self.meters.measure(operation, trace), Noted(operation, trace):
             self.meters.use("recalls", question.kinds)
             try:
                 self._check_model()
             except TierDown as error:
                 trace.answered[error.tier] = False
                 trace.degrade(error.message)
-            note.kinds = question.kinds
+            trace.tell(0, question.kinds)
             found = self.recaller.recall(question, candidates, now, trace)
-            note.count = len(found)
             if self.front_fault is not None:
                 trace.degrade(self.front_fault)
             if self.indexer.last_error is not None:
@@ -226,7 +225,7 @@ class MemoryService:
         Raises:
             NotFound, InvalidInput, Conflict, TierDown: see `Memories.update`.
         """
-        with self.meters.measure("update", trace), Noted("update", trace) as note:
+        with self.meters.measure("update", trace), Noted("update", trace):
             before = self.get(id_)
             draft = checked_draft(
                 Draft(
@@ -247,16 +246,16 @@ class MemoryService:
                 written = self.records.memories.update(id_, cleaned, vector, now, version)
             self.index(written.owed, trace)
             changed = self.get(id_)
-            note.count, note.kinds = 1, [changed.kind]
+            trace.tell(1, [changed.kind])
             return changed
 
     def link(self, source: UUID, relation: str, target: UUID, now: datetime, trace: Trace) -> bool:
         """Relates two memories; returns whether the link is new. See `Memories.link`."""
-        with self.meters.measure("link", trace), Noted("link", trace) as note:
+        with self.meters.measure("link", trace), Noted("link", trace):
             with trace.tier("records"):
                 written = self.records.memories.link(source, relation, target, now)
             self.index(written.owed, trace)
-            note.count = int(written.stored[0].created)
+            trace.tell(int(written.stored[0].created), ())
             return written.stored[0].created
 
     def forget(
@@ -273,8 +272,7 @@ class MemoryService:
         Raises:
             Conflict, TierDown: see `Memories.forget`.
         """
-        with self.meters.measure("forget", trace), Noted("forget", trace) as note:
-            trace.tell(len(ids), ())
+        with self.meters.measure("forget", trace), Noted("forget", trace):
             with trace.tier("records"):
                 written = self.records.memories.forget(ids, now, version)
             self.index(written.owed, trace)
@@ -283,7 +281,7 @@ class MemoryService:
             in_answers = self.erase_answers(trace)
             with trace.tier("records"):
                 rows = self.records.queries.get(ids)
-            note.count = sum(_is_blank(rows.get(id_)) for id_ in ids)
+            trace.tell(sum(_is_blank(rows.get(id_)) for id_ in ids), ())
             return [
                 Receipt(
                     id_,

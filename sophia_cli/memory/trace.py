@@ -38,7 +38,7 @@ class Trace:
         look_ups: what was looked for in a cache: the tier, what it was, and whether it was found.
         request: the id by which the logs know it; None outside of any request.
         stays: each stay in a tier; None unless somebody wants to know.
-        facts: what the operation was about, as a span tells it; empty unless `stays` are noted.
+        facts: how many memories of which kinds the operation was about, as logs and spans tell it.
     """
 
     served_by: str | None = None
@@ -69,9 +69,8 @@ class Trace:
                 self.stays.append(Stay(name, started, ended, self.answered.get(name, True)))
 
     def tell(self, count: int, kinds: Iterable[str]) -> None:
-        """Notes of how many memories of which kinds the operation was, for who wants to know."""
-        if self.stays is not None:
-            self.facts.update(count=count, kinds=sorted(set(kinds)))
+        """Notes how many memories came back, were stored, changed or erased, and of which kinds."""
+        self.facts = {"count": count, "kinds": sorted(set(kinds))}
 
     def look_up(self, tier: str, what: str, *, found: bool) -> None:
         """Notes that something was looked for in a cache."""

@@ -190,7 +190,7 @@ def test_without_the_package_it_is_said(
 def test_without_an_observer_a_trace_notes_no_stays() -> None:
     with Meters().measure("recall", trace := Trace()), trace.tier("records"):
         trace.tell(1, ["coding"])
-    assert trace.stays is None and not trace.facts
+    assert trace.stays is None
 
 
 def test_a_fault_of_ours_is_no_fault_of_the_operation(caplog: pytest.LogCaptureFixture) -> None:
