@@ -41,11 +41,18 @@ class _Client:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.cancelled = threading.Event()
+        self._accepted = False
+
+    def accept(self) -> None:
+        """Tells the client that its command is taken; no sign of life may come before that."""
+        self.connection.sendall(wire.ACCEPTED)
+        self._accepted = True
 
     def alive(self) -> None:
         """Tells the client that its command is still at work, unless it does not listen."""
-        with contextlib.suppress(OSError):
-            self.connection.send(wire.ALIVE, socket.MSG_DONTWAIT)
+        if self._accepted:
+            with contextlib.suppress(OSError):
+                self.connection.send(wire.ALIVE, socket.MSG_DONTWAIT)
 
     def finish(self, status: int) -> None:
         """Tells the client the exit status; its output is complete by then."""
@@ -169,7 +176,7 @@ class Server:
             request = parsed(body)
             client = self._admitted(connection)
             if client is not None:
-                connection.sendall(wire.ACCEPTED)
+                client.accept()
                 environment = environment_of(
                     request, connection, client.cancelled, lambda: self._stopping
                 )
