@@ -97,6 +97,9 @@ def open_service(config: Config, home: Home, borrowed: Vectors | None = None) ->
 def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) -> OpenService:
     engines: list[Engine] = []
     with contextlib.ExitStack() as undo:
+        spans = _spans(config)
+        if spans is not None:
+            undo.callback(spans.close)
         embedder = LoadingEmbedder(
             lambda: _embedder(config, lambda: _known_length(config, records))
         )
@@ -119,7 +122,6 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
         )
         if flushed is not None:
             _replay(flushed, records)
-        spans = _spans(config)
         service.meters.observer = spans
         undo.pop_all()
     return OpenService(service, use, engines, flushed, spans)

@@ -31,8 +31,7 @@ group = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     help="Watch the memory: Prometheus, Grafana, or this terminal.\n\n\b\nExamples:\n"
-    "  sophia monitor watch\n  sophia monitor render --out /etc/prometheus/sophia\n"
-    "  sophia monitor render --target 192.0.2.10:8420 --qdrant 192.0.2.11:6333 --dry-run",
+    "  sophia monitor watch\n  sophia monitor render",
 )
 
 
