@@ -108,6 +108,9 @@ def open_service(config: Config, home: Home, borrowed: Vectors | None = None) ->
 def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) -> OpenService:
     engines: list[Engine] = []
     with contextlib.ExitStack() as undo:
+        spans = _spans(config)
+        if spans is not None:
+            undo.callback(spans.close)
         embedder = LoadingEmbedder(
             lambda: _embedder(config, lambda: _known_length(config, records))
         )
@@ -132,7 +135,6 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
         )
         if flushed is not None:
             _replay(flushed, records)
-        spans = _spans(config)
         service.meters.observer = spans
         undo.pop_all()
     return OpenService(service, use, engines, writers, flushed, spans)

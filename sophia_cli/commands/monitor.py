@@ -31,8 +31,7 @@ group = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     help="Watch the memory: Prometheus, Grafana, or this terminal.\n\n\b\nExamples:\n"
-    "  sophia monitor watch\n  sophia monitor render --out /etc/prometheus/sophia\n"
-    "  sophia monitor render --target 192.0.2.10:8420 --qdrant 192.0.2.11:6333 --dry-run",
+    "  sophia monitor watch\n  sophia monitor render",
 )
 
 
@@ -60,7 +59,7 @@ def render(
     hold: Annotated[
         str, typer.Option("--for", help="How long before an alert fires.", metavar="DURATION")
     ] = "2m",
-    recall_p99: Annotated[
+    slow_recall: Annotated[
         str, typer.Option(help="Slower recalls are an alert.", metavar="DURATION")
     ] = "200ms",
     namespace: Annotated[
@@ -80,7 +79,7 @@ def render(
     Examples:
       sophia monitor render
       sophia monitor render --target 192.0.2.10:8420 --target 192.0.2.11:8420 --out /tmp/sophia
-      sophia monitor render --qdrant 192.0.2.11:6333 --for 5m --recall-p99 500ms --dry-run
+      sophia monitor render --qdrant 192.0.2.11:6333 --for 5m --slow-recall 500ms --dry-run
     """
     invocation = Invocation.of(context)
     config, usual = invocation.config, Wanted(())
@@ -95,7 +94,7 @@ def render(
         interval=_seconds("--interval", interval),
         namespace=namespace,
         thresholds=Thresholds(
-            hold=_seconds("--for", hold), recall_p99=_seconds("--recall-p99", recall_p99)
+            hold=_seconds("--for", hold), recall_p99=_seconds("--slow-recall", slow_recall)
         ),
     )
     files = planned(path_of(invocation, out), rendered(wanted))

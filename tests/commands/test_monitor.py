@@ -95,7 +95,7 @@ def test_a_dry_run_shows_the_difference_and_writes_nothing(console: Console) -> 
     assert "+++ prometheus.yml (rendered)" in new.out
     assert not (console.cwd / "monitoring").exists()
     console.ok("monitor", "render", "--target", "192.0.2.10:8420")
-    options = ("--target", "192.0.2.10:8420", "--dry-run", "--recall-p99", "500ms")
+    options = ("--target", "192.0.2.10:8420", "--dry-run", "--slow-recall", "500ms")
     changed = [
         line
         for line in console.ok("monitor", "render", *options).out.splitlines()
@@ -119,7 +119,7 @@ def test_programs_are_told_each_file(console: Console) -> None:
         (("--target", "a:1\n- b"), "must be a host and a port"),
         (("--qdrant", "http://a:1"), "must be a host and a port"),
         (("--interval", "0s"), "--interval 0s is not a whole number of milliseconds"),
-        (("--recall-p99", "1.5ms"), "--recall-p99 1.5ms is not a whole number of milliseconds"),
+        (("--slow-recall", "1.5ms"), "--slow-recall 1.5ms is not a whole number of milliseconds"),
         (("--for", "soon"), "'soon' is not a duration"),
         (("--out", ""), "not a path"),
     ],

@@ -94,7 +94,7 @@ def test_a_watch_fits_the_users_terminal(served: Sophia) -> None:
     os.close(theirs)
     shown = ""
     while shown.count("UTC, every 100ms") < 4:
-        shown += os.read(ours, 1 << 16).decode()
+        shown += os.read(ours, 1 << 16).decode(errors="replace")
     client.send_signal(signal.SIGINT)
     while client.poll() is None:
         shown += read_what_is_there(ours)
@@ -116,12 +116,12 @@ def test_a_monitor_fits_the_terminal_also_when_that_is_resized(served: Sophia) -
     client, runs = started(served, *MONITOR, stdin=theirs, stdout=theirs, stderr=theirs)
     shown = ""
     while "until Ctrl-C" not in shown.partition("served by")[2]:
-        shown += os.read(ours, 1 << 16).decode()
+        shown += os.read(ours, 1 << 16).decode(errors="replace")
     assert max(map(len, _lines(shown))) <= 70
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     wide = ""
     while not any(len(line) > 70 for line in _lines(wide)):
-        wide += os.read(ours, 1 << 16).decode()
+        wide += os.read(ours, 1 << 16).decode(errors="replace")
     os.close(theirs)
     client.send_signal(signal.SIGINT)
     while client.poll() is None:
@@ -141,6 +141,6 @@ def read_what_is_there(terminal: int) -> str:
     """What can be read at once; nothing from a terminal that nobody has open any more."""
     os.set_blocking(terminal, False)
     try:
-        return os.read(terminal, 1 << 16).decode()
+        return os.read(terminal, 1 << 16).decode(errors="replace")
     except OSError:
         return ""
