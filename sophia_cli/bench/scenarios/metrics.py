@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -35,28 +36,36 @@ class _Unmeasured(Meters):
 
 
 def run(context: Context) -> Iterator[Measurement]:
-    """The shortest recall with and without meters, in turns; what is put off; a scrape.
+    """Recalls with and without meters, in turns; what is put off; a scrape.
 
-    Spans are off.
+    A new question, and the shortest recall there is: one that was asked before. Spans are off.
     """
-    asked = [Question(text) for text in questions(_KEPT, seed=7)]
+    texts = questions(_KEPT, seed=7)
     service, candidates = context.service, context.config.recall.candidates
     measured, unmeasured = service.meters, _Unmeasured()
 
-    def asks(meters: Meters) -> Call:
+    def asks(meters: Meters, text: Callable[[int], str]) -> Call:
         def ask(number: int) -> None:
             service.meters = meters
-            service.recall(asked[number % _KEPT], candidates, datetime.now(UTC), Trace())
+            service.recall(Question(text(number)), candidates, datetime.now(UTC), Trace())
             service.meters = measured
 
         return ask
 
-    ask = asks(unmeasured)
     # Whoever comes first is slower: each is first once and last once.
+    order = list(enumerate((measured, unmeasured, unmeasured, measured)))
     yield Measurement(
-        *map(asks, (measured, unmeasured, unmeasured, measured)),
-        before=lambda: [ask(number) for number in range(_KEPT)],
-        figures=_beside,
+        *(
+            asks(meters, lambda n, place=place: f"{texts[n % _KEPT]} ({place}, {n})")  # type: ignore[misc]
+            for place, meters in order
+        ),
+        figures=partial(_beside, "a new question", _BOUND),
+    )
+    again = [asks(meters, lambda n: texts[n % _KEPT]) for _, meters in order]
+    yield Measurement(
+        *again,
+        before=lambda: [again[1](number) for number in range(_KEPT)],
+        figures=partial(_beside, "a question asked before", None),
     )
     yield Measurement(
         lambda _: _counted(100),
@@ -71,14 +80,19 @@ def run(context: Context) -> Iterator[Measurement]:
 
 
 def _beside(
-    first: Samples, second: Samples, third: Samples, last: Samples, pace: PaceOf
+    name: str,
+    bound: Limit | None,
+    first: Samples,
+    second: Samples,
+    third: Samples,
+    last: Samples,
+    pace: PaceOf,
 ) -> list[Figure]:
     # In turns, since the intervals are made of neighbouring samples.
     over, under = (np.column_stack(pair).ravel() for pair in ((first, last), (second, third)))
-    name = "a question asked before, measured"
     return [
-        ratio(f"{name} against not", over, under, pace, bound=_BOUND),
-        overhead(f"{name}: what it adds", over, under, pace),
+        ratio(f"{name}, measured against not", over, under, pace, bound=bound),
+        overhead(f"{name}, measured: what it adds", over, under, pace),
     ]
 
 
