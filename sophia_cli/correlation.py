@@ -33,11 +33,16 @@ def request(given: str | None = None) -> Iterator[str]:
             `._~+/=-`. Without one, that of the request around this one, or a new one of 16 hex
             digits.
     """
-    token = _bound.set(given if _is_plain(given) else _bound.get() or os.urandom(8).hex())
+    token = _bound.set(given if _is_plain(given) else _bound.get() or new())
     try:
         yield _bound.get() or ""
     finally:
         _bound.reset(token)
+
+
+def new() -> str:
+    """An id that no request has: 16 hex digits."""
+    return os.urandom(8).hex()
 
 
 def current() -> str | None:

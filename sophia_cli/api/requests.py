@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,7 +22,7 @@ from sophia_cli.memory.validation import LONGEST_CONTENT, checked_name, checked_
 MOST_RESULTS = 1000
 """How many memories an answer may hold."""
 MOST_AT_ONCE = 1000
-"""How many memories may be stored by one request."""
+"""How many memories may be stored, or erased, by one request."""
 _NEVER = "never"
 
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_CONTENT)]
@@ -147,6 +148,16 @@ class Similar(Filter):
     text: Text = Field(description="The text.")
     limit: Limit | None = Field(default=None, description="How many at most; null: as configured.")
     explain: bool = Field(default=False, description="Say what each signal added to the score.")
+
+
+class Ids(Request):
+    """Memories by their ids."""
+
+    ids: list[UUID] = Field(
+        min_length=1,
+        max_length=MOST_AT_ONCE,
+        description="Their ids, in full, as answers give them.",
+    )
 
 
 class Sentence(Request):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import typer
 
+from sophia_cli import correlation
 from sophia_cli.api.access import Access, Scope
 from sophia_cli.api.memories import Memories
 from sophia_cli.commands.mcp_editors import ReadOnlyOption, install, uninstall
@@ -66,8 +67,8 @@ def command(
 
     access = access_of(user, agent, session, kind, read_only=read_only)
     with _opened(invocation, access) as memories:
-        caller = Caller(access, memories)
-        serve(build(lambda _: caller), invocation.environment)
+        # A session is one command; each call in it is a request of its own.
+        serve(build(lambda _: Caller(access, memories, correlation.new())), invocation.environment)
 
 
 def access_of(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 
-import structlog
+from sophia_cli.logs.events import log
 
 # In pieces, so that a command that comes meanwhile shares the interpreter with one of them only.
 _MODULES = (
@@ -21,7 +21,6 @@ _MODULES = (
 _QUIET = 0.3
 _PATIENCE = 10.0
 _POLL = 0.05
-log = structlog.get_logger()
 
 
 def preload(after: threading.Thread, busy: Callable[[], bool]) -> threading.Thread:

@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
-
-from pydantic import Field
 
 from sophia_cli.api.requests import Request
 
 Schema = dict[str, Any]
-
-MOST_IDS = 100
-"""How many memories may be forgotten by one call."""
-
-
-class Forget(Request):
-    """Which memories are to be erased."""
-
-    ids: list[UUID] = Field(
-        min_length=1,
-        max_length=MOST_IDS,
-        description="Ids of the memories, in full, as recall or remember gave them.",
-    )
 
 
 class Nothing(Request):

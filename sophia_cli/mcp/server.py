@@ -19,7 +19,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from sophia_cli import __version__
+from sophia_cli import __version__, correlation
 from sophia_cli.api.access import Access, Scope
 from sophia_cli.api.memories import Memories
 from sophia_cli.errors import InvalidInput, NotFound, SophiaError
@@ -47,10 +47,15 @@ _RESOURCE_NOT_FOUND = -32002
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `memories` opens the memory for them; it may wait."""
+    """Who asks. `memories` opens the memory for them; it may wait.
+
+    Attributes:
+        request: the id of this request for the logs; None: that of what carries it.
+    """
 
     access: Access
     memories: Callable[[], Memories]
+    request: str | None = None
 
 
 def build(caller_of: Callable[[Context], Caller]) -> Server[Any]:
@@ -98,8 +103,10 @@ class _Handlers:
         tool = _BY_NAME.get(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"no tool {params.name[:60]!r}")
-        opened = self._caller_of(context).memories
-        answer = await self._in_thread(partial(tool.answer, opened, params.arguments or {}))
+        caller = self._caller_of(context)
+        work = partial(tool.answer, caller.memories, params.arguments or {})
+        with correlation.request(caller.request):
+            answer = await self._in_thread(work)
         return types.CallToolResult(
             content=[types.TextContent(text=answer.text)],
             structured_content=dict(answer.structured),

@@ -11,16 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from sophia_cli.api.access import Access, Scope
 from sophia_cli.api.memories import Memories
 from sophia_cli.api.requests import Request, parsed
 from sophia_cli.api.results import Result, envelope
 from sophia_cli.errors import SophiaError
+from sophia_cli.logs.events import log
 from sophia_cli.mcp import quoting, schemas
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sophia_cli.api.access import Scope
-from sophia_cli.api.requests import NewMemory, Recall, Sentence, Similar
+from sophia_cli.api.requests import Ids, NewMemory, Recall, Sentence, Similar
 from sophia_cli.api.results import Result
 from sophia_cli.mcp import quoting, schemas
 from sophia_cli.mcp.tool import Tool
@@ -126,7 +126,7 @@ TOOLS: tuple[Tool, ...] = (
         " each tier back and says whether anything is still to be erased. It takes ids only; look"
         " first with recall, and have the user agree to what is to go.",
         "forget",
-        schemas.Forget,
+        Ids,
         schemas.RECEIPT,
         lambda memories, request: memories.forget(list(dict.fromkeys(request.ids))),
         _forgotten,

@@ -109,6 +109,8 @@ def _told(trace: Trace) -> dict[str, Any]:
     told: dict[str, Any] = {"sophia.degraded": bool(trace.degraded)}
     if trace.served_by is not None:
         told["sophia.served_by"] = trace.served_by
+    if trace.request is not None:
+        told["sophia.request"] = trace.request
     return told | {f"sophia.{name}": value for name, value in trace.facts.items()}
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -73,11 +74,13 @@ def test_an_operation_is_a_span_and_each_stay_in_a_tier_one_below_it(
     wait_until(lambda: collector.named("sophia.recall"))
     [stored], [recalled] = collector.named("sophia.remember"), collector.named("sophia.recall")
     assert stored.attributes == {
+        "sophia.request": ANY,
         "sophia.count": 1,
         "sophia.kinds": ["coding"],
         "sophia.degraded": False,
     }
     assert recalled.attributes == {
+        "sophia.request": ANY,
         "sophia.count": 1,
         "sophia.kinds": ["business", "coding"],
         "sophia.degraded": False,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from pydantic import Field
 
 from sophia_cli.api import requests
@@ -16,14 +14,6 @@ class Batch(requests.Request):
 
     memories: list[requests.NewMemory] = Field(
         min_length=1, max_length=requests.MOST_AT_ONCE, description="What is to be remembered."
-    )
-
-
-class Ids(requests.Request):
-    """Memories by their ids."""
-
-    ids: list[UUID] = Field(
-        min_length=1, max_length=requests.MOST_AT_ONCE, description="Which memories."
     )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sophia_cli.daemon.rest.problems import Internal, problem
 from sophia_cli.errors import SophiaError
-
-log = structlog.get_logger()
+from sophia_cli.logs.events import log
 
 
 class Cut(Exception):
@@ -39,7 +37,7 @@ class Errors:
         except Cut:
             raise
         except Exception:
-            log.exception("a request failed", request_id=request_id, path=scope["path"])
+            log.exception("a request failed", route=_route(scope))
             response = problem(Internal(), request_id)
         else:
             return
@@ -47,3 +45,8 @@ class Errors:
             await response(scope, receive, send)
         elif not complete:
             raise Cut
+
+
+def _route(scope: Scope) -> str | None:
+    """The route, not the path: that is what the client says."""
+    return getattr(scope.get("route"), "path", None)

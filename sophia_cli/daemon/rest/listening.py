@@ -7,16 +7,15 @@ import logging
 import socket
 import ssl
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from sophia_cli.daemon.rest.connections import Connection
+from sophia_cli.logs.events import log
 
 _BACKLOG = 512
 # Longer than clients keep theirs, so that none sends a request into a connection that is closing.
 _KEEP_ALIVE = 75
-log = structlog.get_logger()
 # Our own guard has logged by then what went wrong, with the request's id and without its content.
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 

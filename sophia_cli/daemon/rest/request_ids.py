@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import time
 
 from starlette.datastructures import MutableHeaders
@@ -11,8 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sophia_cli import correlation
 
-_HEADER = b"x-request-id"
-_WELL_FORMED = re.compile(rb"[A-Za-z0-9._~+/=-]{1,128}")
+_HEADER = correlation.HEADER.lower().encode()
 
 
 class RequestIds:
@@ -24,14 +21,12 @@ class RequestIds:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
-        known = _WELL_FORMED.fullmatch(given)
-        request_id = given.decode() if known else secrets.token_hex(8)
-        scope["state"] |= {"request_id": request_id, "started": time.perf_counter()}
+        with correlation.request(given.decode("latin-1")) as request_id:
+            scope["state"] |= {"request_id": request_id, "started": time.perf_counter()}
 
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-request-id"] = request_id
-            await send(message)
+            async def send_with_id(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    MutableHeaders(scope=message)[correlation.HEADER] = request_id
+                await send(message)
 
-        with correlation.request(request_id):
             await self._app(scope, receive, send_with_id)

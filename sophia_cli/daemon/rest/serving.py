@@ -11,8 +11,6 @@ import contextlib
 import socket
 from pathlib import Path
 
-import structlog
-
 from sophia_cli.config.model import Rest
 from sophia_cli.daemon.rest import tcp
 from sophia_cli.daemon.rest.app import Application
@@ -22,9 +20,9 @@ from sophia_cli.daemon.rest.gate import owner
 from sophia_cli.daemon.rest.listening import Listener
 from sophia_cli.daemon.rest.state import State
 from sophia_cli.errors import SophiaError
+from sophia_cli.logs.events import log
 
 _LOOK_EVERY = 1.0
-log = structlog.get_logger()
 
 
 async def serve(

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -19,7 +18,6 @@ from sophia_cli.memory.model import Memory
 
 MEDIA_TYPE = "application/x-ndjson"
 _PAGE = 500
-log = structlog.get_logger()
 
 
 def wants_lines(request: Request) -> bool:

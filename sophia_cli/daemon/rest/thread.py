@@ -13,21 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
 from sophia_cli.config.loading import load
 from sophia_cli.config.model import Config
 from sophia_cli.daemon.host import Host
 from sophia_cli.daemon.rest.state import State
 from sophia_cli.home import Home
 from sophia_cli.locations import rest_socket
+from sophia_cli.logs.events import log
 
 if TYPE_CHECKING:
     import asyncio
 
 _PAUSE = 5.0
 _POLL = 0.1
-log = structlog.get_logger()
 
 
 class RestThread:

@@ -11,7 +11,7 @@ from sophia_cli.api import requests
 from sophia_cli.api.results import Result
 from sophia_cli.daemon.rest import schemas
 from sophia_cli.daemon.rest.backend import memories_of
-from sophia_cli.daemon.rest.bodies import Batch, Ids, Listing
+from sophia_cli.daemon.rest.bodies import Batch, Listing
 from sophia_cli.daemon.rest.idempotency import REPEATED, once_of
 from sophia_cli.daemon.rest.preconditions import etag, is_known, wanted_version
 from sophia_cli.daemon.rest.problems import PreconditionFailed
@@ -59,7 +59,7 @@ def list_(request: Request, which: Annotated[Listing, Query()]) -> Response:
 
 
 @router.post("/forget", response_model=_Receipts)
-def forget_many(request: Request, which: Ids) -> Response:
+def forget_many(request: Request, which: requests.Ids) -> Response:
     """Erases memories from every tier and reads each back: all that are named, or none."""
     return enveloped(request, memories_of(request).forget(which.ids), "forget")
 
