@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from sophia_cli.config.model import Config, Log
+from sophia_cli.config.faces import Log
+from sophia_cli.config.model import Config
 from sophia_cli.config.shapes import bytes_in
 from sophia_cli.embedding.loading import LoadingEmbedder
 from sophia_cli.engines.postgres import Postgres

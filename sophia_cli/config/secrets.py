@@ -51,3 +51,12 @@ def quoted(text: str) -> str:
     """`text` for a message: masked, on one line, at most 60 characters, in quotes."""
     masked = mask(text)
     return repr(masked if len(masked) <= _SHOWN else masked[: _SHOWN - 3] + "...")
+
+
+def secret_in(path: Path | None, key: str) -> SecretStr | None:
+    """The secret in the file that a key names, read now; None where it names none.
+
+    Raises:
+        ConfigurationError: see `read_secret`.
+    """
+    return None if path is None else read_secret(path, key)

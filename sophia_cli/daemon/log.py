@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from sophia_cli.config.faces import Log
 from sophia_cli.config.loading import load
-from sophia_cli.config.model import Config, Log
+from sophia_cli.config.model import Config
 from sophia_cli.config.shapes import bytes_in
 from sophia_cli.errors import ConfigurationError
 from sophia_cli.home import Home

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from sophia_cli import __version__
-from sophia_cli.config.model import Tracing
+from sophia_cli.config.faces import Tracing
 from sophia_cli.config.secrets import mask
 from sophia_cli.memory.trace import Trace
 

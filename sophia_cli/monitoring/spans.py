@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sophia_cli.config.model import Tracing
+from sophia_cli.config.faces import Tracing
 
 if TYPE_CHECKING:
     from sophia_cli.monitoring.otel import Spans

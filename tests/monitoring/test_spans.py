@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from sophia_cli.config.model import Tracing
+from sophia_cli.config.faces import Tracing
 from sophia_cli.engines.valkey import Valkey
 from sophia_cli.errors import ConfigurationError
 from sophia_cli.memory.meters import Meters

@@ -11,7 +11,7 @@ import contextlib
 import socket
 from pathlib import Path
 
-from sophia_cli.config.model import Rest
+from sophia_cli.config.faces import Rest
 from sophia_cli.daemon.rest import tcp
 from sophia_cli.daemon.rest.app import Application
 from sophia_cli.daemon.rest.backend import Backend

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from sophia_cli.config.model import Config, Rest
+from sophia_cli.config.faces import Rest
+from sophia_cli.config.model import Config
 from sophia_cli.errors import ConfigurationError
 
 _LOOK_EVERY = 1.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 
+from sophia_cli.config.faces import Tls
 from sophia_cli.config.files import read_small_file
-from sophia_cli.config.model import Tls
 from sophia_cli.errors import ConfigurationError, Unreachable
 
 _LARGEST_KEY = 1 << 20
