@@ -10,11 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import sys
 
 from sophia_cli.engines import failure
 from sophia_cli.home import Home
 
-# struct flock of Linux on 64 bits: type, whence, start, length, pid.
+_TOLD = sys.platform == "linux"
+# struct flock there, on 64 bits: type, whence, start, length, pid.
 _FLOCK = struct.Struct("hhqqi4x")
 _ALL = (os.SEEK_SET, 0, 0, 0)
 
@@ -23,8 +25,8 @@ class Writers:
     """A place among those who may write, held from before the first write to after the last.
 
     Locks of an open file description tell whether another one holds the file without taking it;
-    the file grows by one byte with each that comes, so that none comes and goes unseen. Where the
-    system has no such locks, nobody is ever alone.
+    the file grows by one byte with each that comes, so that none comes and goes unseen. On
+    systems other than Linux nobody is ever alone.
 
     Args:
         home: whose records.
@@ -36,7 +38,7 @@ class Writers:
         try:
             self._descriptor = os.open(path, flags, 0o600)
             # Held before it is counted, and counted before anything is written.
-            if hasattr(fcntl, "F_OFD_SETLK"):
+            if _TOLD:
                 shared = _FLOCK.pack(fcntl.F_RDLCK, *_ALL)
                 fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, shared)
             os.write(self._descriptor, b".")
@@ -48,7 +50,7 @@ class Writers:
 
         Two equal numbers: nobody else may have written between the two calls.
         """
-        if not hasattr(fcntl, "F_OFD_GETLK"):
+        if not _TOLD:
             return None
         asked = _FLOCK.pack(fcntl.F_WRLCK, *_ALL)
         found = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, asked)
