@@ -94,7 +94,7 @@ def _commands(changed: str, doomed: str, number: int) -> dict[str, list[str]]:
     return {
         "remember": ["remember", f"A seal slept on the beach of note {number}"],
         "recall": ["recall", _question(number)],
-        "similar": ["similar", _question(number)],
+        "similar": ["similar", _question(number), "-n", "100"],  # a number means little to it
         "ask": ["ask", f"What did we say about the ferry to Heligoland in {_question(number)}"],
         "update": ["update", changed, f"The lighthouse keeper of note {number} is Ole"],
         "list": ["list"],

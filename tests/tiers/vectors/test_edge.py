@@ -41,7 +41,7 @@ def test_every_written_point_survives_a_kill(tmp_path: Path) -> None:
     vectors = EdgeVectors(tmp_path, DIMENSION)
     try:
         assert set(vectors.ids(CODING)) == {numbered(n) for n in range(1000) if n != 7}
-        found = vectors.candidates(CODING, unit(500), "word999", Where(), 5)
+        found = vectors.candidates(CODING, entry(500).context, "word999", Where(), 5)
         assert numbered(500) in found.ids
         assert numbered(999) in found.ids
     finally:
