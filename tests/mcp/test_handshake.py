@@ -1,4 +1,8 @@
-"""What editors say to a server, line by line, and what they are answered."""
+"""What editors say to a server, line by line, and what they are answered.
+
+`claude-code-*-recorded` was taken from Claude Code itself (`claude mcp list`, without a network);
+the others are composed of what editors send.
+"""
 
 from __future__ import annotations
 
