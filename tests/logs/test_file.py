@@ -48,7 +48,7 @@ def test_of_several_processes_no_line_is_lost_or_torn(tmp_path: Path) -> None:
     for number in range(4):
         of_one = [line["number"] for line in written if line["writer"] == number]
         assert sorted(of_one) == list(range(500))
-    assert len(set_aside(path)) >= 2
+    assert set_aside(path)  # how often depends on how their looks at the file fall
 
 
 def test_only_so_many_files_are_kept_the_latest(tmp_path: Path) -> None:
