@@ -137,7 +137,8 @@ class _Usage(SophiaError):
 
 def _usage(error: TyperException, name: str | None) -> _Usage:
     # It quotes what was typed, which may be a whole file.
-    message = _first_line(error.format_message()).rstrip(".")[:_LONGEST_MESSAGE]
+    said = " ".join(error.format_message().replace("Value error, ", "").split())
+    message = said.rstrip(".")[:_LONGEST_MESSAGE]
     command = f" {name}" if name in COMMANDS else ""
     hint = f"see sophia{command} --help"
     if message.startswith("No such option"):

@@ -20,7 +20,6 @@ from sophia_cli.api.requests import (
     Recall,
     Sentence,
     Similar,
-    moment,
 )
 from sophia_cli.api.results import (
     Result,
@@ -34,11 +33,12 @@ from sophia_cli.config import model
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import InvalidInput, NotFound, TooLarge
 from sophia_cli.memory.answers import Recalled
-from sophia_cli.memory.asking import Intent, understand
+from sophia_cli.memory.asking import Intent, Understood, understand
 from sophia_cli.memory.model import Memory
+from sophia_cli.memory.moments import moment_in
 from sophia_cli.memory.recalling import Question
 from sophia_cli.memory.repeating import remember_once
-from sophia_cli.memory.service import MemoryService, Receipt, Remembered
+from sophia_cli.memory.service import MemoryService, Receipt, Remembered, present
 from sophia_cli.memory.statistics import statistics
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_text
@@ -49,7 +49,6 @@ from sophia_cli.tiers.records.queries import Event
 Opener = Callable[[], contextlib.AbstractContextManager[MemoryService]]
 
 _PAGE = 20
-_ALL_DISCUSSIONS = 50
 
 
 class Memories:
@@ -108,7 +107,7 @@ class Memories:
             self._access.where(request.where(now)),
             request.limit or self._settings.limit,
             diverse=request.diverse,
-            asked_at=None if request.now is None else moment("now", request.now, now),
+            asked_at=None if request.now is None else moment_in("now", request.now, now),
         )
         return self._recalled(question, now, explain=request.explain)
 
@@ -127,7 +126,7 @@ class Memories:
     def ask(self, request: Sentence) -> Result[Any]:
         """Carries out a plain sentence; the trace's `understood` says what it was taken for."""
         understood = understand(checked_text(request.sentence, "the sentence"))
-        answered = self._carried_out(understood.intent, understood.text, request)
+        answered = self._carried_out(understood, request)
         answered.trace.notes["understood"] = {
             "intent": understood.intent.value,
             "text": understood.text,
@@ -143,8 +142,7 @@ class Memories:
         self._access.require(Scope.READ)
         trace = Trace(served_by="records")
         with self._opener() as service, trace.tier("records"):
-            self._see(service, [id_])
-            memory = service.get(id_)
+            memory = present(self._seen(service, [id_])[0], id_)
         return result([memory], memory_to_json, trace)
 
     def list(
@@ -190,7 +188,7 @@ class Memories:
         self._access.require(Scope.READ)
         trace = Trace(served_by="records")
         with self._opener() as service, trace.tier("records"):
-            self._see(service, [id_])
+            self._seen(service, [id_])
             events = service.records.queries.history(id_)
         return result(events, event_to_json, trace)
 
@@ -210,9 +208,9 @@ class Memories:
         if change.kind is not None:
             self._access.kinds(change.kind)
         with self._opener() as service:
-            self._see(service, [id_])
+            [known] = self._seen(service, [id_])
             if change.tags:
-                fields["tags"] = {**service.get(id_).tags, **change.tags}
+                fields["tags"] = {**present(known, id_).tags, **change.tags}
             memory = service.update(id_, fields, now, trace, version=version)
         return result([memory], memory_to_json, trace)
 
@@ -229,7 +227,7 @@ class Memories:
         self._access.require(Scope.WRITE)
         now, trace = self._now(), Trace()
         with self._opener() as service:
-            self._see(service, ids)
+            self._seen(service, ids)
             receipts = service.forget(ids, now, trace, version=version)
         complete = all(receipt.complete for receipt in receipts)
         return result(receipts, receipt_to_json, trace, complete=complete)
@@ -258,30 +256,34 @@ class Memories:
             trace.notes["says"] = trace.says
         return result(found, partial(recalled_to_json, explain=explain), trace)
 
-    def _carried_out(self, intent: Intent, text: str, request: Sentence) -> Result[Any]:
-        if intent is Intent.PERFORMANCE:
+    def _carried_out(self, understood: Understood, request: Sentence) -> Result[Any]:
+        if understood.intent is Intent.PERFORMANCE:
             return self.stats()
-        if intent is Intent.REMEMBER:
-            memory = NewMemory(content=text, kind=request.kind, user=request.user)
+        if understood.intent is Intent.REMEMBER:
+            memory = NewMemory(content=understood.text, kind=request.kind, user=request.user)
             return self.remember([memory], explain=request.explain)
         now = self._now()
-        usual = _ALL_DISCUSSIONS if intent is Intent.DISCUSSIONS else self._settings.limit
         question = Question(
-            text,
+            understood.text,
             self._access.kinds(request.kind),
             self._access.where(Filter(user=request.user).where(now)),
-            request.limit or usual,
-            by_meaning=intent is Intent.SIMILAR,
+            request.limit or understood.limit(self._settings.limit),
+            by_meaning=understood.intent is Intent.SIMILAR,
         )
         return self._recalled(question, now, explain=request.explain)
 
-    def _see(self, service: MemoryService, ids: Sequence[UUID]) -> None:
-        """Raises `NotFound` unless all of these are memories that the caller can see."""
+    def _seen(self, service: MemoryService, ids: Sequence[UUID]) -> Sequence[Memory]:
+        """These memories, forgotten ones included.
+
+        Raises:
+            NotFound: one is not there, or not for the caller to see: which of these is not said.
+        """
         known = service.records.queries.get(ids)
         for id_ in ids:
             memory = known.get(id_)
             if memory is None or not self._access.sees(memory):
                 raise NotFound(f"no memory {id_}", "a list shows what there is")
+        return [known[id_] for id_ in ids]
 
 
 def _to_cursor(id_: UUID) -> str:

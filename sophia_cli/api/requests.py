@@ -13,10 +13,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sophia_cli.config.durations import parse_duration
 from sophia_cli.errors import InvalidInput
 from sophia_cli.memory.model import Draft, Kind, Where
-from sophia_cli.memory.moments import parse_moment
+from sophia_cli.memory.moments import expiry_in, moment_in
 from sophia_cli.memory.validation import LONGEST_CONTENT, checked_name, checked_tags
 
 MOST_RESULTS = 1000
@@ -66,9 +65,9 @@ class NewMemory(Request):
             self.session,
             self.turn,
             self.speaker,
-            None if self.at is None else moment("at", self.at, now),
+            None if self.at is None else moment_in("at", self.at, now),
             self.tags,
-            None if self.expires is None else expiry(self.expires, now),
+            None if self.expires is None else expiry_in("expires", self.expires, now),
         )
 
 
@@ -91,9 +90,11 @@ class Change(Request):
         given = {name: getattr(self, name) for name in ("content", "kind", "speaker")}
         changed = {name: value for name, value in given.items() if value is not None}
         if self.at is not None:
-            changed["said_at"] = moment("at", self.at, now)
+            changed["said_at"] = moment_in("at", self.at, now)
         if self.expires is not None:
-            changed["expires_at"] = None if self.expires == _NEVER else expiry(self.expires, now)
+            changed["expires_at"] = (
+                None if self.expires == _NEVER else expiry_in("expires", self.expires, now)
+            )
         if not changed and not self.tags:
             raise InvalidInput("there is nothing to change", "give a field that is to be changed")
         return changed
@@ -116,8 +117,8 @@ class Filter(Request):
         Raises:
             InvalidInput: a name, a tag or a time that is none, or an empty span.
         """
-        since = None if self.since is None else moment("since", self.since, now)
-        until = None if self.until is None else moment("until", self.until, now)
+        since = None if self.since is None else moment_in("since", self.since, now)
+        until = None if self.until is None else moment_in("until", self.until, now)
         if since is not None and until is not None and since >= until:
             raise InvalidInput("since is not before until: nothing can match")
         return Where(
@@ -191,30 +192,3 @@ def invalid(errors: Any) -> InvalidInput:
         for each in errors
     ]
     return InvalidInput("; ".join(said[:5]), "see the schema of the request")
-
-
-def moment(field: str, text: str, now: datetime) -> datetime:
-    """The time that a field names.
-
-    Raises:
-        InvalidInput: it is none; the message names the field.
-    """
-    try:
-        return parse_moment(text, now)
-    except InvalidInput as error:
-        raise InvalidInput(f"{field}: {error.message}", error.hint) from None
-
-
-def expiry(text: str, now: datetime) -> datetime:
-    """When a memory ends: a duration from now, or a time to come.
-
-    Raises:
-        InvalidInput: neither, or it is over already.
-    """
-    try:
-        expires = now + parse_duration(text)
-    except (InvalidInput, OverflowError):
-        expires = moment("expires", text, now)
-    if expires <= now:
-        raise InvalidInput(f"expires: {text[:60]!r} is over already", "say 30d, or a date to come")
-    return expires

@@ -6,7 +6,7 @@ The envelope is that of the command line's `--json`, so a program reads one form
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -36,7 +36,6 @@ class Result(Generic[T]):
     trace: Trace
     next_cursor: str | None = None
     complete: bool = True
-    notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def degraded(self) -> Sequence[str]:

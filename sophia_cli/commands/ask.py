@@ -26,8 +26,6 @@ from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_text
 from sophia_cli.terminal import Outcome, Terminal
 
-_ALL = 50
-
 
 def command(
     context: typer.Context,
@@ -80,12 +78,11 @@ def _carried_out(
                 stored = service.remember([draft], invocation.now, trace)[0]
             return remember.outcome_of(stored, trace, explain=explain)
         case intent:
-            wanted = _ALL if intent is Intent.DISCUSSIONS else invocation.config.recall.limit
             question = Question(
                 understood.text,
                 kinds_of(kind),
                 where_of(invocation, user),
-                limit_of(limit, wanted),
+                limit_of(limit, understood.limit(invocation.config.recall.limit)),
                 by_meaning=intent is Intent.SIMILAR,
             )
             return recall.answer(invocation, question, explain=explain)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from sophia_cli.commands.options import path_of
-from sophia_cli.commands.watching import looking, pause_of, wait
+from sophia_cli.commands.watching import looking, pause_of
 from sophia_cli.config.durations import format_duration, parse_duration
 from sophia_cli.config.model import Config
 from sophia_cli.config.urls import check_address
@@ -145,7 +145,7 @@ def watch(
     with looking(invocation, look) as now, invocation.terminal.live() as show:
         while True:
             show(now())
-            wait(invocation.environment, pause)
+            invocation.environment.wait(pause.total_seconds())
 
 
 def _say(terminal: Terminal, files: list[Planned], dry_run: bool) -> None:

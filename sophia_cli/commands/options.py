@@ -11,11 +11,10 @@ from typing import Annotated
 
 import typer
 
-from sophia_cli.config.durations import parse_duration
-from sophia_cli.errors import InvalidInput, SophiaError
+from sophia_cli.errors import InvalidInput
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.model import KINDS, Kind, Where
-from sophia_cli.memory.moments import parse_moment
+from sophia_cli.memory.moments import expiry_in, moment_in
 from sophia_cli.memory.validation import LONGEST_CONTENT, checked_name, checked_tags
 
 _MOST_RESULTS = 1000
@@ -121,10 +120,7 @@ def moment_of(invocation: Invocation, option: str, text: str) -> datetime:
     Raises:
         InvalidInput: it is none; the message names the option.
     """
-    try:
-        return parse_moment(text, invocation.now)
-    except InvalidInput as error:
-        raise InvalidInput(f"{option}: {error.message}", error.hint) from None
+    return moment_in(option, text, invocation.now)
 
 
 def expiry_of(invocation: Invocation, text: str | None) -> datetime | None:
@@ -133,15 +129,7 @@ def expiry_of(invocation: Invocation, text: str | None) -> datetime | None:
     Raises:
         InvalidInput: neither, or it is over already.
     """
-    if text is None:
-        return None
-    try:
-        expires = invocation.now + parse_duration(text)
-    except (SophiaError, ValueError, OverflowError):
-        expires = moment_of(invocation, "--expires", text)
-    if expires <= invocation.now:
-        raise InvalidInput(f"--expires {text[:60]!r} is over already", "say 30d, or a date to come")
-    return expires
+    return None if text is None else expiry_in("--expires", text, invocation.now)
 
 
 def text_of(invocation: Invocation, words: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from sophia_cli.commands.stats_page import page
-from sophia_cli.commands.watching import looking, pause_of, wait
+from sophia_cli.commands.watching import looking, pause_of
 from sophia_cli.config.durations import format_duration
 from sophia_cli.errors import InvalidInput
 from sophia_cli.invocation import Invocation
@@ -73,4 +73,4 @@ def _watch(invocation: Invocation, pause: timedelta) -> NoReturn:
         while True:
             measured, trace = measure()
             show(page(measured, f"{invocation.now:%H:%M:%S} UTC, {title}", trace.degraded))
-            wait(invocation.environment, pause)
+            invocation.environment.wait(pause.total_seconds())

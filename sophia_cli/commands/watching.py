@@ -1,23 +1,20 @@
-"""Views that go on until Ctrl-C: how often they look, and how they end."""
+"""Views that go on until Ctrl-C: how often they look, and at what."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
 from sophia_cli.config.durations import format_duration, parse_duration
-from sophia_cli.environment import Environment
-from sophia_cli.errors import Interrupted, InvalidInput, Unreachable
+from sophia_cli.errors import InvalidInput
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.service import MemoryService
 
 T = TypeVar("T")
 
 _SHORTEST, _USUAL, _LONGEST = timedelta(milliseconds=100), timedelta(seconds=2), timedelta(hours=1)
-_LOOK_UP = 0.1
 
 
 def pause_of(given: str | None) -> timedelta:
@@ -52,18 +49,3 @@ def looking(
         return
     with invocation.service() as service:
         yield lambda: look(service)
-
-
-def wait(environment: Environment, pause: timedelta) -> None:
-    """Waits for the next look.
-
-    Raises:
-        Interrupted: the user has seen enough, or is gone.
-        Unreachable: the process that runs the command is to end.
-    """
-    deadline = time.monotonic() + pause.total_seconds()
-    while (left := deadline - time.monotonic()) > 0:
-        if environment.cancelled.wait(min(left, _LOOK_UP)):
-            raise Interrupted("interrupted")
-        if environment.ending():
-            raise Unreachable("the resident process is ending", "run it again")

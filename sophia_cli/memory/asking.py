@@ -17,12 +17,19 @@ class Intent(StrEnum):
     PERFORMANCE = "performance"
 
 
+_ALL = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Understood:
     """What was understood: the intent, and the text it is about."""
 
     intent: Intent
     text: str
+
+    def limit(self, usual: int) -> int:
+        """How many memories are wanted where nobody says: of all discussions, fifty."""
+        return _ALL if self.intent is Intent.DISCUSSIONS else usual
 
     def sentence(self) -> str:
         """The understanding in words, as it is shown to the user."""

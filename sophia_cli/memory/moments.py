@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sophia_cli.config.durations import parse_duration
@@ -85,6 +86,36 @@ def parse_expiry(text: str, now: datetime) -> datetime:
         return parse_moment(text, now)
     except InvalidInput as error:
         raise InvalidInput(error.message, "write it as 30d, 12h or 2030-01-31") from None
+
+
+def moment_in(field: str, text: str, now: datetime) -> datetime:
+    """The moment that a field or option names.
+
+    Raises:
+        InvalidInput: it is none; the message names the field.
+    """
+    return _named(field, parse_moment, text, now)
+
+
+def expiry_in(field: str, text: str, now: datetime) -> datetime:
+    """When a field or option says that something expires.
+
+    Raises:
+        InvalidInput: it does not say so, or it is over already; the message names the field.
+    """
+    expires = _named(field, parse_expiry, text, now)
+    if expires <= now:
+        raise InvalidInput(f"{field} {text[:60]!r} is over already", "say 30d, or a date to come")
+    return expires
+
+
+def _named(
+    field: str, read: Callable[[str, datetime], datetime], text: str, now: datetime
+) -> datetime:
+    try:
+        return read(text, now)
+    except InvalidInput as error:
+        raise InvalidInput(f"{field}: {error.message}", error.hint) from None
 
 
 def parse_clock(text: str, day: datetime) -> datetime:

@@ -301,15 +301,7 @@ class MemoryService:
         Raises:
             NotFound: there is none, or it was forgotten.
         """
-        memory = self.records.queries.get([id_]).get(id_)
-        if memory is None:
-            raise NotFound(f"no memory {id_}", "sophia list shows what there is")
-        if memory.forgotten_at is not None:
-            raise NotFound(
-                f"memory {id_} was forgotten on {memory.forgotten_at:%Y-%m-%d}",
-                f"sophia history {id_} shows its audit trail",
-            )
-        return memory
+        return present(self.records.queries.get([id_]).get(id_), id_)
 
     def erase_answers(self, trace: Trace) -> str | None:
         """Erases cached answers that a forget made unwanted; returns why it could not, if so."""
@@ -393,6 +385,22 @@ def _kind_of(draft: Draft) -> tuple[Kind, str]:
         return draft.kind, "given"
     verdict = classify(embedded_text(draft))
     return verdict.kind, verdict.reason
+
+
+def present(memory: Memory | None, id_: UUID) -> Memory:
+    """The memory that the records gave for an id.
+
+    Raises:
+        NotFound: they gave none, or it was forgotten.
+    """
+    if memory is None:
+        raise NotFound(f"no memory {id_}", "sophia list shows what there is")
+    if memory.forgotten_at is not None:
+        raise NotFound(
+            f"memory {id_} was forgotten on {memory.forgotten_at:%Y-%m-%d}",
+            f"sophia history {id_} shows its audit trail",
+        )
+    return memory
 
 
 def _is_blank(memory: Memory | None) -> bool:
