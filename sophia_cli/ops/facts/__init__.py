@@ -1,0 +1,1 @@
+"""Facts: what is read of a host, one file each; nothing here changes anything."""

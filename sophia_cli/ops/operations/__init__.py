@@ -1,0 +1,1 @@
+"""Operations: what can be changed on a host, one file each; they compare and build, no more."""
