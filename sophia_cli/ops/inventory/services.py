@@ -6,15 +6,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from sophia_cli.config.shapes import Section, Shape, Size, Timeout, WebUrl
 
+
+def _pinned(image: str) -> str:
+    tag = image.rpartition("/")[2].partition(":")[2]
+    if tag == "latest" or tag.startswith("latest-") or tag.endswith("-latest"):
+        raise ValueError(f"must be pinned: {tag} is another image every day")
+    return image
+
+
 Image = Annotated[
     str,
-    Field(
-        pattern=r"^[a-z0-9][a-z0-9._:/-]*(:(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]*|@sha256:[0-9a-f]{64})$"
-    ),
+    Field(pattern=r"^[a-z0-9][a-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]*|@sha256:[0-9a-f]{64})$"),
+    AfterValidator(_pinned),
     Shape("an image with a pinned tag or digest, as redis:7.4.2"),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
