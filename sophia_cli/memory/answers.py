@@ -25,6 +25,7 @@ from sophia_cli.correlation import carried
 from sophia_cli.errors import SophiaError, TierDown
 from sophia_cli.memory.model import Kind, Memory, Vector
 from sophia_cli.memory.ports import CacheFigures, HotCache
+from sophia_cli.memory.recent import Recent
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.wire import memory_from_json, memory_to_json
 from sophia_cli.tiers.gpu_cache import GpuCache
@@ -114,6 +115,9 @@ class AnswerCache:
         cache: the hot cache.
         store: the store's id; several stores may share one Redis.
         lifetimes: how long answers live.
+
+    Attributes:
+        recent: what the records said of single memories; it is erased with the answers.
     """
 
     def __init__(self, front: GpuCache, cache: HotCache, store: UUID, lifetimes: Lifetimes) -> None:
@@ -121,6 +125,7 @@ class AnswerCache:
         self._cache = cache
         self._prefix = f"{store}:"
         self.lifetimes = lifetimes
+        self.recent = Recent()
         # One thread fills the caches, so that no answer waits for it.
         self._filler = ThreadPoolExecutor(1, "answers")
         self._filling: dict[str, Future[None]] = {}
@@ -231,6 +236,7 @@ class AnswerCache:
     def erase_here(self) -> None:
         """Erases all that this process keeps: answers, and the vectors of memories."""
         wait(list(self._filling.values()), _FILL_TIMEOUT)
+        self.recent.clear()
         self._front.clear()
 
     def vector(self, model: str, text: str, trace: Trace) -> Vector | None:

@@ -116,7 +116,8 @@ class Recaller:
         if kept is not None:
             return kept
         try:
-            asked = self._asked(question, candidates, now, weights, trace, self._known)
+            known = self._answers.recent.at(epochs, self._known)
+            asked = self._asked(question, candidates, now, weights, trace, known)
             like = None
             if self._similar_from is not None:
                 like = _like(request, asked.said, self._embedder.model, asked.vector)

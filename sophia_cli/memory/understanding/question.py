@@ -105,11 +105,23 @@ def understand(text: str, now: datetime, people: Sequence[str]) -> Understanding
         now: the time of asking; `last week` is relative to it.
         people: those of its words that are first names of known speakers, lower case.
     """
+    if not speaks_of_time(text):
+        return _timeless(text, tuple(people))
+    return _read(text, spans_in(text[:_READ], now), people)
+
+
+@lru_cache(4096)
+def _timeless(text: str, people: tuple[str, ...]) -> Understanding:
+    """What a question says that means the same whenever it is asked."""
+    return _read(text, (), people)
+
+
+def _read(text: str, spans: Sequence[Span | Anchored], people: Sequence[str]) -> Understanding:
     guessed = [] if people else guessed_people(text)
     return Understanding(
         people=people,
         guessed=guessed,
-        spans=spans_in(text[:_READ], now),
+        spans=spans,
         wanted=frozenset(wanted for wanted, pattern in _WANTED if pattern.search(text)),
         kind=_kind(text),
         embedded=_embedded(text, people, guessed),

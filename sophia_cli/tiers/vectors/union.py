@@ -48,15 +48,20 @@ def united(
         signal with nothing in common with the query gives 0.
     """
     tell = key or _itself
-    by_key = {tell(id_): id_ for hits in brought for id_ in [hit.id for hit in hits]}
-    ids = list(by_key.values())
-    rows = {found: row for row, found in enumerate(by_key)}
-    scores = np.zeros((len(ids), len(SIGNALS)), np.float32)
-    for column, hits in enumerate([own(ids) if ids else [], *brought]):
+    # The engine makes a new UUID at each look at a hit's id.
+    named = [[hit.id for hit in hits] for hits in brought]
+    by_key = {tell(id_): id_ for ids in named for id_ in ids}
+    found = list(by_key.values())
+    rows = {each: row for row, each in enumerate(by_key)}
+    scores = np.zeros((len(found), len(SIGNALS)), np.float32)
+    own_hits = own(found) if found else []
+    for column, (ids, hits) in enumerate(
+        [([hit.id for hit in own_hits], own_hits), *zip(named, brought, strict=True)]
+    ):
         if column and len(hits) >= limit:
             scores[:, column] = hits[-1].score
-        scores[[rows[tell(hit.id)] for hit in hits], column] = [hit.score for hit in hits]
-    return ids, scores
+        scores[[rows[tell(id_)] for id_ in ids], column] = [hit.score for hit in hits]
+    return found, scores
 
 
 def _itself(id_: Any) -> Any:
