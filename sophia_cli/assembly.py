@@ -34,6 +34,7 @@ from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.writes import Alone
 
 if TYPE_CHECKING:
+    from sophia_cli.daemon.draining import Following
     from sophia_cli.monitoring.otel import Spans
 
 _FLUSHED = "flushed"
@@ -50,6 +51,7 @@ class OpenService:
         writers: this service's place among those who may write to the embedded records.
         spans: where its operations are told; None where nobody wants to know.
         flushed: where the edge engine's last flush is noted; None with servers.
+        following: what keeps to the drains of peers; None without servers.
     """
 
     service: MemoryService
@@ -58,6 +60,7 @@ class OpenService:
     writers: Writers
     flushed: Path | None
     spans: Spans | None = None
+    following: Following | None = None
 
     def checkpoint(self, *, closing: bool = False) -> None:
         """Flushes the vectors, and notes since when a loss of power would have to be replayed."""
@@ -75,6 +78,9 @@ class OpenService:
         """Closes the tiers; stops the engines when no other process uses them."""
         with contextlib.suppress(TierDown, OSError):
             self.checkpoint(closing=True)
+        if self.following is not None:
+            with contextlib.suppress(TierDown):
+                self.following.stop()
         self.service.close()
         self.writers.close()
         if self.spans is not None:
@@ -137,8 +143,9 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
         if flushed is not None:
             _replay(flushed, records)
         service.meters.observer = spans
+        following = _following(config, records, vectors)
         undo.pop_all()
-    return OpenService(service, use, engines, writers, flushed, spans)
+    return OpenService(service, use, engines, writers, flushed, spans, following)
 
 
 def _spans(config: Config) -> Spans | None:
@@ -198,6 +205,16 @@ def _vectors(
         ),
         None,
     )
+
+
+def _following(config: Config, records: Records, vectors: Vectors) -> Following | None:
+    if config.vector_engine != "server":
+        return None
+    from sophia_cli.daemon.draining import Following, peers_of
+
+    following = Following(records, peers_of(vectors))
+    following.start()
+    return following
 
 
 def _front(config: Config) -> Settings:

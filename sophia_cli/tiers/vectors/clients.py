@@ -59,9 +59,7 @@ class Servers:
         self._write_timeout = write_timeout
         self._look = look
         self._attempt = max(1, int(write_timeout * _SHARE))
-        for url in urls:
-            _host_and_port(url)
-        self.peers = Peers(urls, self._connect, cool_down)
+        self.peers = Peers([peer_url(url) for url in urls], self._connect, cool_down)
 
     def read(self, action: Callable[[QdrantClient], T]) -> T:
         """Asks one peer after the other, each once, `read_timeout` each.
@@ -89,10 +87,9 @@ class Servers:
         return _Clients(self._client(url, self._read_timeout), self._client(url, self._attempt))
 
     def _client(self, url: str, timeout: float) -> QdrantClient:
-        host, port = _host_and_port(url)
         return QdrantClient(
-            url=f"{urlsplit(url).scheme}://{host}:{port}",
-            grpc_port=port + 1,
+            url=url,
+            grpc_port=(urlsplit(url).port or _PORT) + 1,
             prefer_grpc=self._grpc,
             # As a header: given as `api_key`, the client warns on stderr about plain HTTP.
             headers={"api-key": self._api_key} if self._api_key else None,
@@ -114,8 +111,8 @@ def _for_request(action: Callable[[QdrantClient], T], client: QdrantClient) -> T
         return action(client)
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
-    """The host and the REST port of `http://host:6333`; the message never repeats the address.
+def peer_url(url: str) -> str:
+    """A peer's address in its one form, `http://host:6333`; the message never repeats the address.
 
     Raises:
         ConfigurationError: another form, or a user name in it.
@@ -130,4 +127,4 @@ def _host_and_port(url: str) -> tuple[str, int]:
         raise ConfigurationError(
             "an address of the vectors is not of the form http://host:6333", "give one URL a peer"
         )
-    return (f"[{host}]" if ":" in host else host), port
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 from qdrant_client import QdrantClient, models
 
@@ -22,13 +23,18 @@ _OTHER_MODEL = "set the model it was built with, or `sophia reindex --from-scrat
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a collection is wanted. The factors count only where it is created."""
+    """How a collection is wanted. The factors and quantization count only where it is created.
+
+    Attributes:
+        quantization: `scalar` searches int8 copies of the vectors that are kept in memory.
+    """
 
     name: str
     dimension: int
     shards: int
     replication_factor: int
     write_consistency_factor: int
+    quantization: Literal["scalar", "none"] = "none"
 
 
 def prepare(servers: Servers, layout: Layout) -> None:
@@ -42,16 +48,16 @@ def prepare(servers: Servers, layout: Layout) -> None:
     if created:
         created = _created(servers, layout)
     info = servers.read(lambda client: client.get_collection(layout.name))
-    _check_vectors(info, layout)
+    check_vectors(info, layout)
     if created:
         cluster = servers.read(lambda client: client.collection_cluster_info(layout.name))
-        _check_factors(info, cluster, layout)
-    missing = _missing_indexes(info)
+        check_factors(info, cluster, layout)
+    missing = missing_indexes(info)
     for field in missing:
         _create_index(servers, layout.name, field)
     if missing:
         info = servers.read(lambda client: client.get_collection(layout.name))
-        if absent := _missing_indexes(info):
+        if absent := missing_indexes(info):
             raise Refused(
                 f"{layout.name} has no index of {', '.join(absent)}, though it was created",
                 "`sophia doctor` looks at every peer",
@@ -87,27 +93,44 @@ def _create(client: QdrantClient, layout: Layout) -> None:
     """Creates a collection unless it is there by now: an earlier attempt may have done it."""
     if client.collection_exists(layout.name):
         return
-    dense = models.VectorParams(size=layout.dimension, distance=models.Distance.COSINE)
+    wanted = creation(layout)
     client.create_collection(
         layout.name,
-        vectors_config=dict.fromkeys(DENSE, dense),
-        sparse_vectors_config=dict.fromkeys(
+        vectors_config=wanted.vectors,
+        sparse_vectors_config=wanted.sparse_vectors,
+        shard_number=wanted.shard_number,
+        replication_factor=wanted.replication_factor,
+        write_consistency_factor=wanted.write_consistency_factor,
+        quantization_config=wanted.quantization_config,
+    )
+
+
+def creation(layout: Layout) -> models.CreateCollection:
+    """What a collection is created with, as REST takes it."""
+    dense = models.VectorParams(size=layout.dimension, distance=models.Distance.COSINE)
+    int8 = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+    return models.CreateCollection(
+        vectors=dict.fromkeys(DENSE, dense),
+        sparse_vectors=dict.fromkeys(
             SPARSE, models.SparseVectorParams(modifier=models.Modifier.IDF)
         ),
         shard_number=layout.shards,
         replication_factor=layout.replication_factor,
         write_consistency_factor=layout.write_consistency_factor,
+        quantization_config=(
+            models.ScalarQuantization(scalar=int8) if layout.quantization == "scalar" else None
+        ),
     )
 
 
 def _create_index(servers: Servers, name: str, field: str) -> None:
-    schema = _indexes()[field]
+    schema = indexes()[field]
     servers.write(
         lambda client: client.create_payload_index(name, field, field_schema=schema, wait=True)
     )
 
 
-def _indexes() -> dict[str, models.KeywordIndexParams | models.FloatIndexParams]:
+def indexes() -> dict[str, models.KeywordIndexParams | models.FloatIndexParams]:
     """The payload indexes that a collection must have, by field."""
     wanted: dict[str, models.KeywordIndexParams | models.FloatIndexParams] = {
         field: models.KeywordIndexParams(
@@ -119,7 +142,7 @@ def _indexes() -> dict[str, models.KeywordIndexParams | models.FloatIndexParams]
     return wanted
 
 
-def _check_vectors(info: models.CollectionInfo, layout: Layout) -> None:
+def check_vectors(info: models.CollectionInfo, layout: Layout) -> None:
     """Compares the vectors of a collection with what is wanted.
 
     Raises:
@@ -144,7 +167,7 @@ def _check_vectors(info: models.CollectionInfo, layout: Layout) -> None:
             raise Refused(f"{layout.name} has no IDF for `{name}`", _OTHER_MODEL)
 
 
-def _check_factors(
+def check_factors(
     info: models.CollectionInfo, cluster: models.CollectionClusterInfo, layout: Layout
 ) -> None:
     """Compares a collection that was just created with the factors it was created with.
@@ -160,6 +183,12 @@ def _check_factors(
             f"{layout.name}: shards, replication and write consistency are {found}, not {wanted}",
             "another process may have created it; drop it or change the configuration",
         )
+    quantized = isinstance(info.config.quantization_config, models.ScalarQuantization)
+    if quantized != (layout.quantization == "scalar"):
+        raise Refused(
+            f"{layout.name}: its vectors are {'' if quantized else 'not '}quantized",
+            "another process may have created it; drop it or change the configuration",
+        )
     replicas = Counter(shard.shard_id for shard in cluster.local_shards)
     replicas.update(shard.shard_id for shard in cluster.remote_shards)
     fewest = min(replicas.values(), default=0)
@@ -170,11 +199,11 @@ def _check_factors(
         )
 
 
-def _missing_indexes(info: models.CollectionInfo) -> list[str]:
+def missing_indexes(info: models.CollectionInfo) -> list[str]:
     """The fields whose payload index is not there, or is of another kind."""
     return [
         field
-        for field, wanted in _indexes().items()
+        for field, wanted in indexes().items()
         if (found := info.payload_schema.get(field)) is None
         or found.data_type.value != wanted.type.value
     ]

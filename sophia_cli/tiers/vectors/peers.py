@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from sophia_cli.errors import ConfigurationError, TierDown
 from sophia_cli.logs.events import log
 from sophia_cli.tiers.breaker import Breaker
 from sophia_cli.tiers.vectors.faults import Fault, fault_of
+from sophia_cli.tiers.vectors.traffic import Traffic
 
 T = TypeVar("T")
 _FIRST_PAUSE = 0.1
@@ -40,6 +41,9 @@ class Peers(Generic[C]):
         urls: one address a peer; the first is asked first.
         connect: opens a connection without speaking to the peer.
         cool_down: how long a peer that failed is left alone, seconds.
+
+    Attributes:
+        traffic: the calls on their way through each peer.
     """
 
     def __init__(self, urls: Sequence[str], connect: Callable[[str], C], cool_down: float) -> None:
@@ -52,9 +56,19 @@ class Peers(Generic[C]):
         self._connections: dict[str, C] = {}
         self._good = self._urls[0]
         self._rested: dict[str, float] = {}
-        self._drained: set[str] = set()
+        self.traffic = Traffic()
         self._breaker = Breaker(lambda reasons: TierDown("vectors", reasons, _HINT))
         self._suspect = False
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every peer's address."""
+        return tuple(self._urls)
+
+    @property
+    def rested(self) -> frozenset[str]:
+        """Those that failed lately, and have not answered since."""
+        return frozenset(self._rested)
 
     @property
     def suspect(self) -> bool:
@@ -71,11 +85,12 @@ class Peers(Generic[C]):
         faults: dict[str, Fault] = {}
         for url in self._order():
             fault, result = self._try(url, action)
-            if fault is None:
+            if result:
                 self._suspect = False
                 self._breaker.passed()
                 return result[0]
-            faults[url] = fault
+            if fault is not None:
+                faults[url] = fault
         self._suspect = True
         if any(fault.silent for fault in faults.values()):
             raise self._breaker.failed(_reasons(faults), "; ".join(map(_bare, faults.values())))
@@ -104,27 +119,25 @@ class Peers(Generic[C]):
                 if faults and time.monotonic() > latest:
                     raise self._given_up(faults)
                 fault, result = self._try(url, action)
-                if fault is None:
+                if result:
                     self._suspect = False
                     return result[0]
-                faults[url] = fault
+                if fault is not None:
+                    faults[url] = fault
             if not faults or time.monotonic() + pause > latest:
                 raise self._given_up(faults)
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def drain(self, url: str) -> None:
-        """Asks this peer no more, until `resume`."""
+    def leave_out(self, urls: Collection[str]) -> None:
+        """Asks these peers no more and all others again; calls on their way come to their end."""
+        drained, resumed = self.traffic.leave_out([url for url in urls if url in self._urls])
         with self._lock:
-            self._drained.add(url)
-        log.info("peer drained", tier="vectors", peer=url)
-
-    def resume(self, url: str) -> None:
-        """Takes a drained peer back."""
-        with self._lock:
-            self._drained.discard(url)
-            self._rested.pop(url, None)
-        log.info("peer resumed", tier="vectors", peer=url)
+            for url in resumed:
+                self._rested.pop(url, None)
+        for event, changed in (("peer drained", drained), ("peer resumed", resumed)):
+            for url in changed:
+                log.info(event, tier="vectors", peer=url)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -142,14 +155,18 @@ class Peers(Generic[C]):
         """The peers to ask: the last good one, the others, then those that failed lately."""
         with self._lock:
             now = time.monotonic()
-            usable = [url for url in self._urls if url not in self._drained]
+            usable = [url for url in self._urls if url not in self.traffic.left_out]
             return sorted(
                 usable,
                 key=lambda url: (max(self._rested.get(url, 0.0) - now, 0.0), url != self._good),
             )
 
     def _try(self, url: str, action: Callable[[C], T]) -> tuple[Fault | None, tuple[T, ...]]:
-        """Does it with one peer: the peer's fault, or None and the result."""
+        """Does it with one peer: its fault, or the result; neither when it has been drained."""
+        with self.traffic.call(url) as admitted:
+            return self._asked(url, action) if admitted else (None, ())
+
+    def _asked(self, url: str, action: Callable[[C], T]) -> tuple[Fault | None, tuple[T, ...]]:
         with self._lock:
             connection = self._connections.get(url)
             if connection is None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -31,7 +31,7 @@ from sophia_cli.tiers.vectors.clients import Servers
 from sophia_cli.tiers.vectors.collection import Layout, drop, prepare
 from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.faults import Unfinished, believing
-from sophia_cli.tiers.vectors.peers import RequestRefused
+from sophia_cli.tiers.vectors.peers import Peers, RequestRefused
 from sophia_cli.tiers.vectors.schema import MEMORY, check_entries, check_vector, memory_of
 from sophia_cli.tiers.vectors.union import united
 from sophia_cli.tiers.vectors.wire import condition, only, point, query, request
@@ -99,6 +99,7 @@ class ServerVectors:
         self._layouts = {kind: Layout(f"{prefix}_{kind}", dimension, *factors) for kind in Kind}
         self._ready: set[Kind] = set()
         self._preparing = threading.Lock()
+        self._following = threading.Lock()
         self._sizes: dict[Kind, tuple[int, float]] = {}
 
     def upsert(self, kind: Kind, entries: Sequence[IndexEntry]) -> None:
@@ -196,13 +197,18 @@ class ServerVectors:
     def flush(self) -> None:
         """Nothing to do: an acknowledged write is in the servers' logs."""
 
-    def drain(self, url: str) -> None:
-        """Leaves a peer out, until `resume`."""
-        self._servers.peers.drain(url)
+    @property
+    def peers(self) -> Peers[Any]:
+        """The peers, each by its address in the form that `peer_url` gives it."""
+        return self._servers.peers
 
-    def resume(self, url: str) -> None:
-        """Takes a drained peer back."""
-        self._servers.peers.resume(url)
+    def follow(self, drained: Callable[[], Collection[str]]) -> None:
+        """Leaves out the peers that `drained` names, and no others.
+
+        What one caller read is never applied after what another read later.
+        """
+        with self._following:
+            self._servers.peers.leave_out(drained())
 
     def close(self) -> None:
         """Releases the connections."""

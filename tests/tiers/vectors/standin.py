@@ -253,6 +253,7 @@ class Peer:
                     "flush_interval_sec": 5,
                 },
                 "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0},
+                "quantization_config": params.pop("quantization_config", None),
             },
             "payload_schema": collection.schema,
         }

@@ -234,17 +234,17 @@ def test_a_drained_peer_is_asked_no_more_until_it_is_taken_back(
     one, two = pair
     vectors = start(one, two)
     vectors.upsert(CODING, [entry(1)])
-    vectors.drain(one.url)
+    vectors.follow(lambda: [one.url])
     asked = len(one.requests)
     vectors.upsert(CODING, [entry(2)])
     assert vectors.count(CODING) == 2
     assert len(one.requests) == asked
-    vectors.drain(two.url)
+    vectors.follow(lambda: [one.url, two.url])
     with pytest.raises(TierDown, match="drained"):
         vectors.count(CODING)
     with pytest.raises(TierDown, match="drained"):
         vectors.upsert(CODING, [entry(3)])
-    vectors.resume(one.url)
+    vectors.follow(lambda: [two.url])
     assert vectors.count(CODING) == 2
 
 
