@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from sophia_cli.api.access import Scope
-from sophia_cli.api.tokens import issue
+from sophia_cli.api.tokens import issue, opens, split
 from sophia_cli.commands.options import KindOption, UserOption, expiry_of
-from sophia_cli.errors import InvalidInput
+from sophia_cli.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from sophia_cli.help import Command, Group
 from sophia_cli.invocation import Invocation
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.validation import checked_name
 from sophia_cli.terminal import Outcome, Terminal
 from sophia_cli.tiers.records.tokens import Token
+
+_LONGEST = 4096
+_WANTED = ("digest", "name", "scopes", "user", "kind")
 
 group = typer.Typer(
     cls=Group,
@@ -39,16 +43,25 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="When it ends: 90d, or a time.", metavar="WHEN")
     ] = None,
+    token_stdin: Annotated[
+        bool,
+        typer.Option("--token-stdin", help="Take the token from stdin and print none."),
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="End the one that has this name now.")
+    ] = False,
 ) -> Outcome:
     """Make a token and print it, this once: of its secret only a digest is kept.
 
     A scope is read, write or admin; each allows nothing but itself. With --user or --kind the
-    token reaches only that part of the memory.
+    token reaches only that part of the memory. A token from stdin was made elsewhere, as by
+    `sophia deploy`; storing it again changes nothing.
 
     \b
     Examples:
       sophia token create ci --scope read --scope write
       sophia token create ann-laptop --scope read --scope write --user ann --expires 90d
+      sophia token create deploy --scope read --token-stdin --replace < deploy.token
     """
     invocation = Invocation.of(context)
     text, token = issue(
@@ -58,16 +71,60 @@ def create(
         user=checked_name("user", user),
         kind=kind,
         expires_at=expiry_of(invocation, expires),
+        text=_given(invocation) if token_stdin else None,
     )
     with invocation.service() as service:
-        service.records.tokens.add(token)
+        tokens = service.records.tokens
+        stored = tokens.find(token.id) if token_stdin else None
+        if stored is None:
+            if replace:
+                with contextlib.suppress(NotFound):
+                    tokens.revoke(token.name, invocation.now)
+            tokens.add(token)
+        elif not _same(stored, token, invocation.now):
+            raise Conflict(
+                f"this token is stored already, otherwise: as {stored.name!r}, "
+                f"{' '.join(sorted(stored.scopes))}, {_state(stored, invocation.now)}",
+                "make a new one: sophia token create",
+            )
 
     def show(terminal: Terminal) -> None:
+        if token_stdin:
+            terminal.line(f"{token.name} ({token.id}) {'is stored' if stored else 'was stored'}")
+            return
         terminal.line(text)
         terminal.note("it is not shown again")
 
-    row = {**_row(token, invocation.now), "token": text}
-    return Outcome([row], show, Trace(served_by="records"))
+    row = _row(stored or token, invocation.now)
+    return Outcome(
+        [row if token_stdin else {**row, "token": text}], show, Trace(served_by="records")
+    )
+
+
+@group.command(cls=Command)
+def check(context: typer.Context) -> Outcome:
+    """Say which token the text on stdin is; exit status 5 when it opens nothing.
+
+    \b
+    Examples:
+      sophia token check < deploy.token
+    """
+    invocation = Invocation.of(context)
+    parts = split(_given(invocation))
+    with invocation.service() as service:
+        token = service.records.tokens.find(parts[0]) if parts else None
+    if (
+        parts is None
+        or token is None
+        or not opens(token, parts[1])
+        or not token.holds(invocation.now)
+    ):
+        raise Unauthorized("this token opens nothing", "sophia token list shows which do")
+    return Outcome(
+        [_row(token, invocation.now)],
+        lambda terminal: terminal.line(f"{token.name}: {' '.join(sorted(token.scopes))}"),
+        Trace(served_by="records"),
+    )
 
 
 @group.command("list", cls=Command)
@@ -125,6 +182,17 @@ def revoke(
         lambda terminal: terminal.line(f"revoked {token.name} ({token.id})"),
         Trace(served_by="records"),
     )
+
+
+def _given(invocation: Invocation) -> str:
+    """The token on stdin, with its newline or without."""
+    return invocation.environment.stdin.read(_LONGEST).strip()
+
+
+def _same(stored: Token, token: Token, now: datetime) -> bool:
+    """Whether what is stored is what is wanted, its secret too, and still holds."""
+    same = all(getattr(stored, key) == getattr(token, key) for key in _WANTED)
+    return same and stored.holds(now)
 
 
 def _checked(name: str) -> str:

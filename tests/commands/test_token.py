@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Any
 
 import pytest
@@ -72,3 +73,40 @@ def test_one_that_cannot_be_is_refused(
 ) -> None:
     assert console("token", "create", user, *options).status is ExitStatus.USAGE
     assert user not in console.ok("token", "list").out
+
+
+SCOPES = ("--scope", "read", "--scope", "write")
+
+
+@pytest.mark.parametrize(
+    "text", [tokens.new_text(), tokens.around(secrets.token_urlsafe(32))], ids=["whole", "around"]
+)
+def test_one_that_was_made_elsewhere_is_taken_from_stdin_once_and_never_shown(
+    console: Console, user: str, text: str
+) -> None:
+    given = f"{text}\n".encode()
+    secret = text[-40:]
+    assert tokens.occurs_in(f"?q={text}&n=1")
+    assert console("token", "check", stdin=given).status is ExitStatus.REFUSED
+    for said in ("was stored", "is stored"):
+        ended = console.ok("token", "create", user, *SCOPES, "--token-stdin", stdin=given)
+        assert said in ended.out and secret not in ended.out + ended.err
+    checked = console.ok("--json", "token", "check", stdin=given)
+    assert checked.data[0]["name"] == user and secret not in checked.out
+    wrong = (text[:-1] + ("a" if text[-1] != "a" else "b")).encode()
+    assert console("token", "check", stdin=wrong).status is ExitStatus.REFUSED
+    assert console("token", "check", stdin=b"hello").status is ExitStatus.REFUSED
+    other = console("token", "create", user, "--scope", "admin", "--token-stdin", stdin=given)
+    assert other.status is ExitStatus.FAILED and "read write" in other.err
+    nonsense = console("token", "create", user, *SCOPES, "--token-stdin", stdin=b"hunter2")
+    assert nonsense.status is ExitStatus.USAGE and "hunter2" not in nonsense.err
+
+
+def test_a_new_one_takes_the_place_of_the_one_that_has_its_name(
+    console: Console, user: str
+) -> None:
+    texts = [tokens.new_text().encode() for _ in range(2)]
+    for text in texts:
+        console.ok("token", "create", user, *SCOPES, "--token-stdin", "--replace", stdin=text)
+    assert console("token", "check", stdin=texts[0]).status is ExitStatus.REFUSED
+    assert console.ok("token", "check", stdin=texts[1]).out.startswith(user)
