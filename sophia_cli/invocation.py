@@ -19,6 +19,7 @@ from sophia_cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from sophia_cli.memory.service import MemoryService
+    from sophia_cli.ops.inventory.reading import ReadInventory
 
 Opener = Callable[[Config], contextlib.AbstractContextManager["MemoryService"]]
 
@@ -39,6 +40,7 @@ class Invocation:
     verbose: bool = False
     debug: bool = False
     _loaded: Loaded | None = None
+    _inventory: ReadInventory | None = None
     _opened: bool = False
 
     @classmethod
@@ -64,6 +66,20 @@ class Invocation:
             ConfigurationError: it cannot be used; all mistakes at once.
         """
         return self.loaded.config
+
+    @property
+    def inventory(self) -> ReadInventory:
+        """The inventory of the cluster, with the lines of the file it is in.
+
+        Raises:
+            ConfigurationError: there is none, or it cannot be used; all mistakes at once.
+        """
+        if self._inventory is None:
+            from sophia_cli.ops.inventory.reading import read_inventory
+
+            environment = self.environment
+            self._inventory = read_inventory(environment.variables, self.options, environment.cwd)
+        return self._inventory
 
     @property
     def home(self) -> Home:

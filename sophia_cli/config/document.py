@@ -7,12 +7,13 @@ keys are followed, aliases cannot blow up.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
 
 from sophia_cli.config.files import read_small_file
-from sophia_cli.config.keys import KEYS, SECTIONS, nearest
+from sophia_cli.config.keys import INVENTORY, KEYS, SECTIONS, nearest
 from sophia_cli.config.origins import Entry, Given, Layer, Origin, Reading
 from sophia_cli.config.secrets import quoted
 from sophia_cli.errors import ConfigurationError
@@ -23,10 +24,21 @@ _SCALARS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "tim
 
 
 def read_document(path: Path, reading: Reading) -> None:
-    """Adds what the file holds to `reading`.
+    """Adds what the file holds to `reading`; what is the inventory's is left to `ops.inventory`.
 
     Raises:
         ConfigurationError: it cannot be read as YAML at all.
+    """
+    root = root_of(path)
+    if root is not None:
+        _Walk(path, reading).section(root, "")
+
+
+def root_of(path: Path) -> yaml.MappingNode | None:
+    """The file's keys and values as nodes; None where it holds nothing.
+
+    Raises:
+        ConfigurationError: it cannot be read as YAML at all, or holds no keys.
     """
     content = read_small_file(path, _LARGEST)
     try:
@@ -35,13 +47,13 @@ def read_document(path: Path, reading: Reading) -> None:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(f"{path}:{line}: is not UTF-8") from None
     root = compose(text, str(path))
-    if root is None or _is_null(root):
-        return
+    if root is None or is_null(root):
+        return None
     if not isinstance(root, yaml.MappingNode):
         raise ConfigurationError(
-            f"{path}:{_line(root)}: the file must hold keys, as `profile: local`"
+            f"{path}:{line_of(root)}: the file must hold keys, as `profile: local`"
         )
-    _Walk(path, reading).section(root, "")
+    return root
 
 
 def compose(text: str, name: str) -> yaml.Node | None:
@@ -65,7 +77,7 @@ def compose(text: str, name: str) -> yaml.Node | None:
 def given(node: yaml.Node) -> Given:
     """What a node gives: a text, several, or None for nothing. ValueError says what it is not."""
     if isinstance(node, yaml.ScalarNode) and node.tag in _SCALARS:
-        return None if _is_null(node) else node.value
+        return None if is_null(node) else node.value
     if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
         if not all(
             isinstance(item, yaml.ScalarNode) and item.tag in _SCALARS for item in node.value
@@ -87,7 +99,7 @@ class _Walk:
     def section(self, node: yaml.MappingNode, section: str) -> None:
         first: dict[str, int] = {}
         for key_node, value_node in node.value:
-            origin = Origin(Layer.FILE, str(self._path), _line(key_node))
+            origin = Origin(Layer.FILE, str(self._path), line_of(key_node))
             if not isinstance(key_node, yaml.ScalarNode):
                 self._reading.wrong(origin, "a key must be a word")
                 continue
@@ -103,8 +115,11 @@ class _Walk:
 
     def _entry(self, section: str, name: str, node: yaml.Node, origin: Origin) -> None:
         dotted = f"{section}.{name}" if section else name
+        if dotted in INVENTORY:
+            return
         if name not in type(SECTIONS[section]).model_fields:
-            self._reading.wrong(origin, unknown_key(section, name))
+            more = () if section else INVENTORY
+            self._reading.wrong(origin, unknown_key(section, name, more))
         elif dotted in KEYS:
             try:
                 value = given(node)
@@ -116,21 +131,35 @@ class _Walk:
                 self._reading.entries.append(Entry(dotted, value, origin, self._path.parent))
         elif isinstance(node, yaml.MappingNode):
             self.section(node, dotted)
-        elif not _is_null(node):
+        elif not is_null(node):
             self._reading.wrong(origin, f"{dotted}: must hold keys, one a line below it", dotted)
 
 
-def unknown_key(section: str, name: str) -> str:
-    """The message about a key that a section does not have, with the nearest right one."""
+def unknown_key(section: str, name: str, more: Iterable[str] = ()) -> str:
+    """The message about a key that a section does not have, with the nearest right one.
+
+    Args:
+        more: what may stand there besides the section's own keys.
+    """
+    return no_such_key(section, name, [*type(SECTIONS[section]).model_fields, *more], KEYS)
+
+
+def no_such_key(section: str, name: str, siblings: Sequence[str], keys: Iterable[str]) -> str:
+    """The message about a key that is none, with the nearest right one.
+
+    Args:
+        siblings: the keys that the section has.
+        keys: all there are, dotted: it may belong to another section.
+    """
+    keys = list(keys)
     dotted = f"{section}.{name}" if section else name
     said = f"{plain(dotted)}: no such key"
-    if name in KEYS:
+    if name in keys:
         parent, _, own = name.rpartition(".")
         return f"{said}; did you mean {own} below {parent}?"
-    siblings = list(type(SECTIONS[section]).model_fields)
     if found := nearest(name, siblings):
         return f"{said}; did you mean {found}?"
-    elsewhere = {own: parent for parent, _, own in (key.rpartition(".") for key in KEYS) if parent}
+    elsewhere = {own: parent for parent, _, own in (key.rpartition(".") for key in keys) if parent}
     if found := nearest(name, elsewhere):
         return f"{said}; did you mean {found} below {elsewhere[found]}?"
     return f"{said}; known here: {', '.join(siblings)}"
@@ -138,14 +167,17 @@ def unknown_key(section: str, name: str) -> str:
 
 def plain(name: str) -> str:
     """A key's name for a message: as it is where it is a word, in quotes where it is not."""
-    return name if len(name) <= 60 and name.replace(".", "").isidentifier() else quoted(name)
+    is_plain = len(name) <= 60 and name.replace(".", "").replace("-", "").isidentifier()
+    return name if is_plain else quoted(name)
 
 
-def _is_null(node: yaml.Node) -> bool:
+def is_null(node: yaml.Node) -> bool:
+    """Whether it stands for the default."""
     return isinstance(node, yaml.ScalarNode) and (node.tag == _TAG + "null" or not node.value)
 
 
-def _line(node: yaml.Node) -> int:
+def line_of(node: yaml.Node) -> int:
+    """The line that it starts in, from 1."""
     return int(node.start_mark.line) + 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,12 +15,11 @@ from pydantic_core import ErrorDetails
 from sophia_cli.config.document import read_document
 from sophia_cli.config.keys import KEYS, written
 from sophia_cli.config.model import Config, lacking
-from sophia_cli.config.origins import Entry, Given, Mistake, Origin, Reading
+from sophia_cli.config.origins import Entry, Given, Mistake, Mistaken, Origin, Reading
+from sophia_cli.config.places import file_of, home_of, path_from
 from sophia_cli.config.secrets import quoted
 from sophia_cli.config.variables import PREFIX, read_options, read_variables
-from sophia_cli.errors import ConfigurationError
 
-_MOST_MISTAKES = 20
 _DEFAULT = Origin()
 
 
@@ -59,38 +57,17 @@ def load(
             the file is relative to the file.
 
     Raises:
-        ConfigurationError: one line a mistake, each with its file and line, variable or option.
+        Mistaken: one line a mistake, each with its file and line, variable or option.
+        ConfigurationError: the file cannot be read at all.
     """
     given = {name: _text(value) for name, value in (options or {}).items() if value is not None}
-    home = variables.get("HOME") or os.path.expanduser("~")  # noqa: PTH111  (a text, not a Path)
-    path = _file(variables, given.pop("config", None), cwd, home)
+    path = file_of(variables, given.pop("config", None), cwd)
     settings = sorted(item for item in variables.items() if item[0].startswith(PREFIX))
-    return _load(path, _stamp(path), tuple(settings), tuple(given.items()), cwd, home)
+    return _load(path, _stamp(path), tuple(settings), tuple(given.items()), cwd, home_of(variables))
 
 
 def _text(value: object) -> Given:
     return tuple(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _file(variables: Mapping[str, str], option: Given, cwd: Path, home: str) -> Path | None:
-    """The file to read. Never one of the working directory: see docs/configuration.md."""
-    named = option or variables.get("SOPHIA_CONFIG")
-    if named:
-        return _path(str(named), cwd, home)
-    folder = variables.get("XDG_CONFIG_HOME", "")
-    base = Path(folder) if folder.startswith("/") else Path(home, ".config")
-    path = base / "sophia" / "sophia.yaml"
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError):
-        pass  # reading it says what is wrong
-    return path
-
-
-def _path(text: str, base: Path, home: str) -> Path:
-    return base / (home + text[1:] if text == "~" or text.startswith("~/") else text)
 
 
 def _stamp(path: Path | None) -> tuple[int, int, int] | None:
@@ -119,7 +96,7 @@ def _load(
     origins = {key: entries[key].origin if key in entries else _DEFAULT for key in KEYS}
     config, mistakes = _validated(entries, origins, home, reading.unusable)
     if config is None or reading.mistakes:
-        raise _error(reading.mistakes + mistakes)
+        raise Mistaken(reading.mistakes + mistakes)
     return Loaded(config, MappingProxyType(origins), path)
 
 
@@ -130,7 +107,7 @@ def _validated(
     unusable: set[str],
 ) -> tuple[Config | None, list[Mistake]]:
     values = {
-        key: _path(entry.value, entry.base, home)
+        key: path_from(entry.value, entry.base, home)
         if KEYS[key].type is Path and isinstance(entry.value, str)
         else entry.value
         for key, entry in entries.items()
@@ -171,11 +148,3 @@ def _described(detail: ErrorDetails, values: Mapping[str, object]) -> tuple[str,
     value = values[key]
     shown = quoted(value) if isinstance(value, str) else "a list"
     return key, f"{subject}: must be {KEYS[key].shape}, not {shown}"
-
-
-def _error(mistakes: list[Mistake]) -> ConfigurationError:
-    lines = [str(mistake) for mistake in sorted(set(mistakes))]
-    if len(lines) > _MOST_MISTAKES:
-        more = len(lines) - _MOST_MISTAKES
-        lines = [*lines[:_MOST_MISTAKES], f"and {more} more"]
-    return ConfigurationError("\n".join(lines), "docs/configuration.md describes every key")

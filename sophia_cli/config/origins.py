@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+
+from sophia_cli.errors import ConfigurationError
+
+_MOST_MISTAKES = 20
 
 
 class Layer(IntEnum):
@@ -57,6 +62,22 @@ class Mistake:
 
     def __str__(self) -> str:
         return f"{self.origin.place}: {self.text}" if self.origin.name else self.text
+
+
+class Mistaken(ConfigurationError):
+    """Every mistake at once, one a line in the order of their places; a flood of them is cut.
+
+    Attributes:
+        mistakes: all of them.
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = sorted(set(mistakes))
+        lines = [str(mistake) for mistake in self.mistakes]
+        if len(lines) > _MOST_MISTAKES:
+            more = len(lines) - _MOST_MISTAKES
+            lines = [*lines[:_MOST_MISTAKES], f"and {more} more"]
+        super().__init__("\n".join(lines), "docs/configuration.md describes every key")
 
 
 @dataclass(slots=True)

@@ -6,6 +6,8 @@ the messages about mistakes are made from it.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from sophia_cli.config.secrets import quoted
 from sophia_cli.config.shapes import Section, Shape, Timeout
 from sophia_cli.ops.inventory.services import Services
 
@@ -27,8 +30,22 @@ class Role(StrEnum):
     MONITORING = "monitoring"
 
 
+# The zone of a link-local address could be anything; it gets into commands and files.
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+
+
 def _host_address(address: str) -> str:
-    if not address or not address.isprintable() or set(address) & set(" /@,'\"\\$`;&|<>()"):
+    if ":" in address or not set(address) - set("0123456789."):
+        try:
+            ipaddress.ip_address(address)
+            if not _ADDRESS.fullmatch(address):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"{quoted(address)} is no IP address; it goes without a port"
+            ) from None
+    elif not _NAME.fullmatch(address):
         raise ValueError("must be an IP address or a host's name, without a port")
     return address
 
@@ -170,6 +187,10 @@ class Cluster(Section):
         examples=["./hooks"],
         description="Programs that run on this machine around a phase: before-qdrant, "
         "after-qdrant and so on.",
+    )
+    upgrade: bool = Field(
+        default=False,
+        description="Whether `prepare` brings all packages of the hosts up to date.",
     )
     backup: Literal["required", "off"] = Field(
         default="required",

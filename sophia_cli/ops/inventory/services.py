@@ -18,6 +18,12 @@ def _pinned(image: str) -> str:
     return image
 
 
+def _without_dots(path: str) -> str:
+    if {".", ".."} & set(path.split("/")):
+        raise ValueError("must be written without . and ..")
+    return path
+
+
 Image = Annotated[
     str,
     Field(pattern=r"^[a-z0-9][a-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]*|@sha256:[0-9a-f]{64})$"),
@@ -28,6 +34,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 DataDirectory = Annotated[
     str,
     Field(pattern=r"^/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)+$"),
+    AfterValidator(_without_dots),
     Shape("an absolute path of at least two parts, as /data/qdrant"),
 ]
 Cpus = Annotated[float, Field(gt=0, le=1024), Shape("a number of processors above 0")]
@@ -55,6 +62,11 @@ class Qdrant(Section):
     )
     http_port: Port = Field(default=6333, description="The port of REST.")
     grpc_port: Port = Field(default=6334, description="The port of gRPC.")
+    grpc: bool = Field(
+        default=True,
+        description="Whether sophia speaks gRPC to the peers, else REST. Only where grpc_port is "
+        "one above http_port.",
+    )
     p2p_port: Port = Field(
         default=6335, description="The port that peers speak on, open to peers alone."
     )
