@@ -65,4 +65,8 @@ class Operation(Protocol):
         """The facts that `compare` looks at."""
 
     def compare(self, known: Known) -> Change | Nothing:
-        """What is needed so that the host is as the arguments say."""
+        """What is needed so that the host is as the arguments say.
+
+        Raises:
+            Refused: what is there is somebody else's, or must not be touched; nothing is done.
+        """
