@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -32,9 +33,13 @@ class Site:
 
     Attributes:
         say: tells people what goes on on a host, in one line.
+        redact: takes the secrets out of a text, before anybody sees it.
+        cancelled: set when the user has stopped the command.
     """
 
     inventory: Inventory
     connections: Connections
     secrets: Secrets
     say: Callable[[str, str], None] = _silent
+    redact: Callable[[str], str] = str
+    cancelled: threading.Event = field(default_factory=threading.Event)

@@ -1,0 +1,99 @@
+"""The gates of Qdrant that a playbook's step may name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sophia_cli.ops.drain import left_drained
+from sophia_cli.ops.errors import GateFailed
+from sophia_cli.ops.qdrant.asks import Asks, Peer, SiteAsks, peers_of
+from sophia_cli.ops.qdrant.container import CONFIGURATION, configuration, holds_data, why_not
+from sophia_cli.ops.qdrant.founding import may_be_founded
+from sophia_cli.ops.qdrant.gate import Patience, prove
+from sophia_cli.ops.qdrant.keys import notes, validate
+from sophia_cli.ops.qdrant.rolling import QdrantGuard
+from sophia_cli.ops.qdrant.witnesses import look
+from sophia_cli.ops.site import Site
+
+_MOST = 6
+
+
+def qdrant(site: Site, _: Sequence[str]) -> str:
+    """All peers of the inventory are one cluster, and whole: see `ops.qdrant.gate`.
+
+    A peer that a deployment drained before it was ended is audited, and taken back.
+
+    Raises:
+        GateFailed, Unreachable: see `Gate`.
+    """
+    peers = peers_of(site.inventory)
+    with SiteAsks(site) as asks:
+        try:
+            shown = prove(asks, peers, site.inventory.services.qdrant.shards, Patience())
+        except GateFailed as error:
+            raise _explained(site, asks, peers, error) from error
+    left = left_drained(site)
+    taken_back = [
+        f"{peer.host} was left drained: {QdrantGuard().after(site, peer.host)}"
+        for peer in peers
+        if peer.url in left
+    ]
+    return "; ".join([shown, *taken_back])
+
+
+def qdrant_collections(site: Site, _: Sequence[str]) -> str:
+    """The collections of sophia are there on every peer, as the inventory wants them.
+
+    Raises:
+        GateFailed, Unreachable: see `Gate`.
+    """
+    from sophia_cli.ops.qdrant.collections import ensure, wanted_layouts
+
+    service = site.inventory.services.qdrant
+    with SiteAsks(site) as asks:
+        return ensure(asks, peers_of(site.inventory), wanted_layouts(service))
+
+
+def qdrant_founding(site: Site, _: Sequence[str]) -> str:
+    """The first peer may found the cluster, or need not.
+
+    Raises:
+        GateFailed, Unreachable: see `Gate`.
+    """
+    with SiteAsks(site) as asks:
+        return may_be_founded(asks, peers_of(site.inventory), lambda host: holds_data(site, host))
+
+
+def qdrant_configuration(site: Site, hosts: Sequence[str]) -> str:
+    """The configuration that each host has holds keys that the server reads, and no others.
+
+    Raises:
+        GateFailed, Unreachable: see `Gate`.
+    """
+    wrong: list[str] = []
+    old: list[str] = []
+    for host in hosts:
+        text = configuration(site, host)
+        if text is None:
+            wrong.append(f"{host}: {CONFIGURATION} is not there")
+            continue
+        wrong.extend(f"{host}: {finding}" for finding in validate(text))
+        old.extend(str(finding) for finding in notes(text) if not validate(text))
+    if wrong:
+        more = f"; and {len(wrong) - _MOST} more" if len(wrong) > _MOST else ""
+        raise GateFailed(
+            f"qdrant: {'; '.join(wrong[:_MOST])}{more}",
+            "correct your template qdrant/production.yaml: the server would not say a word",
+        )
+    noted = f" ({'; '.join(dict.fromkeys(old))})" if old else ""
+    return f"every key of {CONFIGURATION} is one that the server reads{noted}"
+
+
+def _explained(site: Site, asks: Asks, peers: tuple[Peer, ...], error: GateFailed) -> GateFailed:
+    """The gate's error, with the cause that the container of a silent peer gives."""
+    seen = look(asks, peers)
+    silent = next((said.peer for said in seen if said.peer.host not in seen.views), None)
+    known = why_not(site, asks, peers, silent) if silent else None
+    if silent is None or known is None:
+        return error
+    return GateFailed(f"{error.message}; {silent.host}: {known.cause}", known.next_step)
