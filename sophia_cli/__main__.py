@@ -14,8 +14,26 @@ MYPY = False
 if MYPY:
     from _socket import socket
 
-# Commands about the resident process, that outlive one request, or on a store of their own.
-FOREGROUND = frozenset({"up", "down", "status", "serve", "logs", "config", "bench"})
+# Commands about the resident process, that outlive one request, on a store of their own or on none.
+FOREGROUND = frozenset(
+    {
+        "up",
+        "down",
+        "status",
+        "serve",
+        "logs",
+        "config",
+        "bench",
+        "init",
+        "hosts",
+        "plan",
+        "deploy",
+        "rollback",
+        "clean",
+        "exec",
+        "journal",
+    }
+)
 # Commands below a command that have to do with no memory.
 FOREGROUND_BELOW = frozenset({("mcp", "install"), ("mcp", "uninstall")})
 # Global options that take a value, so that the value is not taken for the command.

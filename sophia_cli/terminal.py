@@ -63,6 +63,7 @@ class Terminal:
         self.quiet = quiet
         self._colour = colour and not environment.variables.get("NO_COLOR")
         self._out: Console | None = None
+        self._err: Console | None = None
 
     @property
     def out(self) -> Console:
@@ -70,6 +71,14 @@ class Terminal:
         if self._out is None:
             self._out = self._console(self.environment.stdout)
         return self._out
+
+    @property
+    def err(self) -> Console:
+        """The console for messages; with --json and --quiet it says nothing."""
+        if self._err is None:
+            self._err = self._console(self.environment.stderr)
+            self._err.quiet = self.json_mode or self.quiet
+        return self._err
 
     def line(self, text: str = "", style: str | None = None) -> None:
         """One line of a result; the text is taken as it is, never as markup."""

@@ -168,10 +168,15 @@ def test_help_has_examples_that_name_only_what_exists(console: Console, name: st
         *((console.ok(name, each, "-h").out, commands[each]) for each in commands),
     ]:
         examples = page.split("Examples:")[1].split("\n\n")[0]
-        lines = [line.strip() for line in examples.splitlines() if line.strip()]
+        # A line that does not begin a command goes on with the one before.
+        joined = re.sub(r"\n\s+(?!.*\bsophia\b)", " ", examples.strip())
+        lines = [line.strip() for line in joined.splitlines() if line.strip()]
         assert any(f"sophia {name}" in line for line in lines)
         known = {
-            option for group in (root(), command) for each in group.params for option in each.opts
+            option
+            for group in (root(), command, *getattr(command, "commands", {}).values())
+            for each in group.params
+            for option in each.opts
         }
         for line in lines:
             ours = line[line.index("sophia") :]

@@ -1,0 +1,1 @@
+"""Checks: what doctor and health look at, one file a subject."""

@@ -1,0 +1,64 @@
+"""A plan in a file: what was looked at and agreed on, to be carried out later as it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sophia_cli.config.files import read_small_file
+from sophia_cli.errors import ConfigurationError, Refused
+from sophia_cli.ops.plan import Plan, differences
+from sophia_cli.ops.private import replace
+
+_FORMAT = "sophia plan 1"
+_LARGEST = 64 << 20
+_MOST_DIFFERENCES = 10
+
+
+def write_plan(path: Path, plan: Plan, redact: Any) -> None:
+    """Writes a plan, 0600; it holds no secret.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    text = json.dumps({"format": _FORMAT, **plan.as_json()}, indent=1, ensure_ascii=False)
+    replace(path, redact(text).encode() + b"\n")
+
+
+def read_plan(path: Path) -> Mapping[str, Any]:
+    """A plan that was written.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is no plan.
+    """
+    try:
+        saved = json.loads(read_small_file(path, _LARGEST))
+        if saved["format"] != _FORMAT:
+            raise ValueError(saved["format"])
+        if not isinstance(saved["fingerprint"], str) or not isinstance(saved["tasks"], list):
+            raise TypeError
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(
+            f"{path}: is no plan of this version of sophia", f"sophia plan --out {path}"
+        ) from None
+    found: Mapping[str, Any] = saved
+    return found
+
+
+def check_same(saved: Mapping[str, Any], plan: Plan) -> None:
+    """Sees that a plan made now is the one that was agreed on.
+
+    Raises:
+        Refused: the hosts or the configuration have moved; says in what.
+    """
+    if saved["fingerprint"] == plan.fingerprint:
+        return
+    found = list(differences(saved, plan.as_json())) or ["the phases are others"]
+    more = len(found) - _MOST_DIFFERENCES
+    lines = [*found[:_MOST_DIFFERENCES], *([f"and {more} more"] if more > 0 else [])]
+    raise Refused(
+        "what is there is not what was planned for:\n  " + "\n  ".join(lines),
+        "look at it again: sophia plan",
+    )
