@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 SOPHIA := SOPHIA_HOME=$(DEMO) $(BIN)/sophia
 
-.PHONY: run test test-crash check bench lock clean
+.PHONY: run test test-crash test-lab check bench lock clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml requirements.lock
@@ -30,10 +30,13 @@ run: $(VENV)/installed  ## Installs, starts a memory, fills it with this project
 	@echo "That memory is in .demo. Your own: $(BIN)/sophia remember \"...\""
 
 test: $(VENV)/installed check  ## Format, lint, types and every test
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile -m "not lab"
 
 test-crash: $(VENV)/installed  ## The crash test in full: 20 kills of each process, 2,000 memories
 	SOPHIA_TEST_CRASHES=20 $(BIN)/pytest -m crash -s
+
+test-lab: $(VENV)/installed  ## Real hosts on this machine: needs root, docker.io, debootstrap and a running dockerd
+	$(BIN)/pytest tests/lab -m lab
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check
