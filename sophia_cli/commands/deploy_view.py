@@ -40,6 +40,7 @@ class DeployView:
         self._lock = threading.Lock()
         self._running: dict[str, tuple[str, float]] = {}
         self._live: Live | None = None
+        self._begun = False
 
     def __enter__(self) -> Self:
         console = self._terminal.err
@@ -68,6 +69,7 @@ class DeployView:
     def tell(self, event: Event) -> None:
         """Shows one event."""
         with self._lock:
+            self._begun = True
             if event.what is What.STEP_STARTED:
                 self._running[event.host or "cluster"] = (event.step, time.monotonic())
                 return
@@ -81,9 +83,11 @@ class DeployView:
                 self._row(event, "as it is", "dim")
 
     def say(self, host: str, text: str) -> None:
-        """Shows what a host is doing now: its last line."""
+        """Shows what a host is doing now: its last line. Before the first step, all its lines."""
         with self._lock:
-            if host in self._running:
+            if not self._begun:
+                self._print(f"  {host:<{self._width}}  {text}")
+            elif host in self._running:
                 step = self._running[host][0].partition(": ")[0]
                 self._running[host] = (f"{step}: {text}", self._running[host][1])
 

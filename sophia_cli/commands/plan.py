@@ -46,6 +46,6 @@ def command(
             write_plan(file, plan, redact)
             invocation.terminal.note(f"written to {file}: sophia deploy {file}")
     return Outcome(
-        [{**task.as_json(), "summary": redact(task.says)} for task in plan.open],
+        [task.as_json(redact) for task in plan.open],
         lambda terminal: show_plan(terminal, plan, redact, verbose=invocation.verbose, diff=diff),
     )

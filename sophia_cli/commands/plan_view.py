@@ -19,7 +19,7 @@ def show_plan(
         tasks = [task for task in plan.tasks if task.phase == playbook.phase]
         if not verbose:
             tasks = [task for task in tasks if task in plan.open]
-        gates = [step for step in playbook.steps if step.gate is not None]
+        gates = [step for step in playbook.steps if step.gate is not None and plan.asked_of(step)]
         if not tasks:
             continue
         terminal.line(f"{playbook.phase}: {playbook.title}", style="bold")

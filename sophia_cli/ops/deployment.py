@@ -20,6 +20,7 @@ from sophia_cli.ops.hooks import ALL, Ended, Hooks
 from sophia_cli.ops.journal import HostJournal, Journal
 from sophia_cli.ops.journal_event import Event, What, new_run
 from sophia_cli.ops.kept import Kept
+from sophia_cli.ops.leftovers import wait_for_leftovers
 from sophia_cli.ops.lock import Leases
 from sophia_cli.ops.owner import Owner
 from sophia_cli.ops.plan import Plan
@@ -85,7 +86,12 @@ class Deployment:
     def locked(
         self, hosts: Sequence[str], purpose: str, *, breaking: bool = False
     ) -> Iterator[Leases]:
-        """Holds the locks of these hosts; see `Leases`."""
+        """Holds the locks of these hosts, on which nothing of an earlier run is at work any more.
+
+        Raises:
+            CommandFailed: what an earlier run began does not end.
+            SophiaError: see `Leases`.
+        """
         leases = Leases(
             self.site.connections,
             hosts,
@@ -96,6 +102,7 @@ class Deployment:
             pause=self._pause,
         )
         with leases:
+            wait_for_leftovers(self.site, hosts)
             yield leases
 
     def apply(self, plan: Plan, leases: Leases) -> Done:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,7 @@ class Task:
         """The outcome in one line."""
         return self.outcome.summary if isinstance(self.outcome, Change) else self.outcome.reason
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, redact: Callable[[str], str] = str) -> dict[str, Any]:
         """What is shown and saved of it; no file's content but in a diff that may be seen."""
         change = self.outcome if isinstance(self.outcome, Change) else None
         return {
@@ -54,10 +54,10 @@ class Task:
             "step": self.step.name,
             "host": self.host,
             "outcome": self.kind,
-            "summary": self.says,
+            "summary": redact(self.says),
             "destroys": bool(change and change.destroys),
-            "diff": change.diff if change else "",
-            "commands": [said(action) for action in change.actions] if change else [],
+            "diff": redact(change.diff) if change else "",
+            "commands": [redact(said(action)) for action in change.actions] if change else [],
         }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sophia_cli.config.model import Vectors
+from sophia_cli.memory.model import Kind
 from sophia_cli.ops.drain import left_drained
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.qdrant.asks import Asks, Peer, SiteAsks, peers_of
@@ -12,6 +14,7 @@ from sophia_cli.ops.qdrant.founding import may_be_founded
 from sophia_cli.ops.qdrant.gate import Patience, prove
 from sophia_cli.ops.qdrant.keys import notes, validate
 from sophia_cli.ops.qdrant.rolling import QdrantGuard
+from sophia_cli.ops.qdrant.stored import all_stored
 from sophia_cli.ops.qdrant.witnesses import look
 from sophia_cli.ops.site import Site
 
@@ -47,11 +50,14 @@ def qdrant_collections(site: Site, _: Sequence[str]) -> str:
     Raises:
         GateFailed, Unreachable: see `Gate`.
     """
-    from sophia_cli.ops.qdrant.collections import ensure, wanted_layouts
-
-    service = site.inventory.services.qdrant
+    service, peers = site.inventory.services.qdrant, peers_of(site.inventory)
+    names = [f"{Vectors().prefix}_{kind}" for kind in Kind]
     with SiteAsks(site) as asks:
-        return ensure(asks, peers_of(site.inventory), wanted_layouts(service))
+        if service.replication_factor <= len(peers) and all_stored(asks, peers, names):
+            return "; ".join(f"{name} is there, as it should be on every peer" for name in names)
+        from sophia_cli.ops.qdrant.collections import ensure, wanted_layouts
+
+        return ensure(asks, peers, wanted_layouts(service))
 
 
 def qdrant_founding(site: Site, _: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -42,12 +43,17 @@ class Sources:
         return cls([*mine, _shipped("playbooks")], [*mine, _shipped("configs")])
 
     def everything(self) -> dict[str, str]:
-        """Every playbook and template that may be used, by its name in a release."""
+        """Every playbook and template that may be used, by its name in a release.
+
+        A template is in a folder of its service: what lies beside those folders is none.
+        """
         self.playbook_files()
-        shipped = self.templates[-1]
-        for path in sorted(shipped.rglob("*")):
-            if path.is_file():
-                self.template(path.relative_to(shipped).as_posix())
+        for folder in self.templates:
+            for path in sorted(folder.glob("[!.]*/**/*")):
+                if path.is_file():
+                    # What is no text is no template either.
+                    with contextlib.suppress(ConfigurationError):
+                        self.template(path.relative_to(folder).as_posix())
         return self.read
 
     @classmethod

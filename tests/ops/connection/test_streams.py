@@ -223,8 +223,8 @@ def test_a_connection_that_the_service_closed_meanwhile_is_not_used_again(
         with httpx.Client(transport=transport, base_url=url, timeout=10.0) as client:
             for _ in range(3):
                 assert client.get("/").text == "ok"
-                (kept,) = transport.pool.connections
-                wait_until(kept.has_expired)
+                for kept in transport.pool.connections:
+                    wait_until(kept.has_expired)
 
 
 def test_faults_of_the_host_are_told_as_such(

@@ -125,3 +125,20 @@ def test_a_folder_that_is_none_is_a_mistake(tmp_path: Path) -> None:
 def test_a_template_is_found_below_its_folders_alone(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match="template"):
         Sources([], [tmp_path]).template(name)
+
+
+def test_what_a_release_keeps_is_read_back_as_the_same_playbooks(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (own / "redis").mkdir(parents=True)
+    (own / "redis" / "more.conf").write_text("a template of the operator's")
+    (own / ".git" / "objects").mkdir(parents=True)
+    (own / ".git" / "objects" / "pack").write_bytes(b"\xff\xfe")
+    kept = Sources.of(own).everything()
+    assert "redis/more.conf" in kept
+    assert not [name for name in kept if name.startswith(".")]
+    for name, text in kept.items():
+        (tmp_path / "release" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "release" / name).write_text(text)
+    released = read_playbooks(Sources.of_release(tmp_path / "release"), Vocabulary.known())
+    today = read_playbooks(Sources.of(own), Vocabulary.known())
+    assert [each.phase for each in released] == [each.phase for each in today]

@@ -6,6 +6,7 @@ own tests, behind real HTTP.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
+from qdrant_client import models
 
+from sophia_cli.errors import Refused
 from sophia_cli.memory.model import Kind
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.qdrant.asks import Answer, Peer, Silence
 from sophia_cli.ops.qdrant.collections import ensure, wanted_layouts
+from sophia_cli.ops.qdrant.stored import all_stored, is_as_wanted
+from sophia_cli.tiers.vectors.collection import check_vectors, missing_indexes
 from sophia_cli.tiers.vectors.server import ServerVectors
 from tests.ops.qdrant.recorded import DEAD, PEERS, Recorded
 from tests.ops.qdrant.site import inventory
@@ -143,3 +148,42 @@ def test_a_field_that_the_server_ignored_is_noticed(asks: Kept) -> None:
 
     with pytest.raises(GateFailed, match="its vectors are not quantized"):
         ensure(asks, PEERS, wanted_layouts(SERVICE))
+
+
+def test_what_is_there_is_known_without_the_client_as_with_it(
+    asks: Kept, standins: list[Standin]
+) -> None:
+    names = [layout.name for layout in wanted_layouts(SERVICE)]
+    assert not all_stored(asks, PEERS, names)
+    ensure(asks, PEERS, wanted_layouts(SERVICE))
+    assert all_stored(asks, PEERS, names)
+
+    answer = asks.ask(PEERS[0], "GET", f"/collections/{names[0]}")
+    assert isinstance(answer, Answer)
+    stored = answer.result
+    assert _client_says(stored)
+    for path in (
+        ("payload_schema", "user"),
+        ("payload_schema", "at"),
+        ("config", "params", "vectors", "dense"),
+        ("config", "params", "vectors", "context"),
+        ("config", "params", "sparse_vectors", "bm25_context"),
+    ):
+        lacking = copy.deepcopy(stored)
+        inner = lacking
+        for part in path[:-1]:
+            inner = inner[part]
+        del inner[path[-1]]
+        assert is_as_wanted(lacking) is _client_says(lacking) is False, path
+    otherwise = copy.deepcopy(stored)
+    otherwise["config"]["params"]["vectors"]["context"]["distance"] = "Dot"
+    assert is_as_wanted(otherwise) is _client_says(otherwise) is False
+
+
+def _client_says(stored: Any) -> bool:
+    info = models.CollectionInfo.model_validate(stored)
+    try:
+        check_vectors(info, wanted_layouts(SERVICE)[0])
+    except Refused:
+        return False
+    return not missing_indexes(info)
