@@ -14,8 +14,9 @@ import pytest
 from tests.lab.docker import what_is_missing
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.memory import Memory
 
-_TAKES_AT_MOST = 300  # seconds a test; the first one's also builds what is missing
+_TAKES_AT_MOST = 600  # seconds a test; the first one's also builds what is missing
 _BUILDS_WITHIN = 900
 FULL = bool(os.environ.get("SOPHIA_TEST_LAB_FULL"))
 
@@ -74,6 +75,19 @@ def bare_hosts(lab: Lab) -> Iterator[tuple[Host, ...]]:
     """Three hosts without docker, as an operator gets them; others take their place afterwards."""
     yield lab.up(kind="bare")
     lab.up()
+
+
+@pytest.fixture(scope="session")
+def one_memory(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Memory:
+    """The memory that tests share; not deployed yet."""
+    return Memory(lab, tmp_path_factory.mktemp("memory"))
+
+
+@pytest.fixture
+def memory(one_memory: Memory, lab: Lab) -> Iterator[Memory]:
+    """A memory on the three hosts; every fault is undone afterwards, and so are changes of it."""
+    yield one_memory.ready()
+    lab.mend()
 
 
 def _say(request: pytest.FixtureRequest, what: str) -> None:

@@ -25,9 +25,10 @@ LEFT_OUT = (
 
 _LOOK = """
 import hashlib, json, os, stat, sys
-left_out = set(json.load(sys.stdin))
+roots, left_out = json.load(sys.stdin)
+left_out = set(left_out)
 found = {}
-for directory, inner, files in os.walk("/"):
+for directory, inner, files in (each for root in roots for each in os.walk(root)):
     inner[:] = sorted(name for name in inner if os.path.join(directory, name) not in left_out)
     for path in [directory] + [os.path.join(directory, name) for name in files]:
         if path in left_out:
@@ -47,17 +48,20 @@ json.dump(found, sys.stdout)
 """
 
 
-def files_of(host: Host, left_out: Collection[str] = ()) -> dict[str, str]:
+def files_of(
+    host: Host, left_out: Collection[str] = (), below: Collection[str] = ("/",)
+) -> dict[str, str]:
     """Every file and directory of a host, with all that a change of it would change.
 
     Args:
+        below: where to look; what is not there is left out.
         left_out: paths that are not looked at, nor anything below them, besides `LEFT_OUT`.
 
     Returns:
         By path: mode, owner, group, a link's target, and a file's time and digest. A file that was
         written again with what it had is another one.
     """
-    paths = json.dumps([*LEFT_OUT, *left_out]).encode()
+    paths = json.dumps([list(below), [*LEFT_OUT, *left_out]]).encode()
     return dict(json.loads(host.run("python3", "-c", _LOOK, stdin=paths, timeout=120.0)))
 
 

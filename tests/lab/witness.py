@@ -67,8 +67,11 @@ class Witness:
 
 
 @contextlib.contextmanager
-def watching(*hosts: Host) -> Iterator[Witness]:
+def watching(*hosts: Host, here: bool = False) -> Iterator[Witness]:
     """Watches while the block runs, on the hosts and in the containers on them.
+
+    Args:
+        here: everything that is started on the machine as well, on which these hosts are.
 
     Raises:
         LabError: the kernel does not tell, or more was started than could be noted.
@@ -91,7 +94,9 @@ def watching(*hosts: Host) -> Iterator[Witness]:
     witness.missed, *lines = (json.loads(line) for line in output.splitlines())
     found = [Seen(*line) for line in lines]
     # One that was gone before its group was read may be of any host.
-    witness.seen += [one for one in found if not one.group or any(i in one.group for i in ids)]
+    witness.seen += [
+        one for one in found if here or not one.group or any(i in one.group for i in ids)
+    ]
 
 
 def _watch() -> None:

@@ -1,0 +1,163 @@
+"""How long `sophia deploy` takes when nothing is to be done, in the lab: python bench/deploy.py.
+
+Needs what `make test-lab` needs, and about ten minutes: it deploys three hosts and one host of
+their own. Times are medians; what counts are the ratios, taken in turns within this run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from sophia_cli.ops.connection.pool import HostConnections
+from sophia_cli.ops.connection.protocol import Command
+from sophia_cli.ops.facts.fact import gather
+from sophia_cli.ops.inventory.model import Inventory
+from sophia_cli.ops.inventory.reading import read_kept_inventory
+from sophia_cli.ops.planning import machine_of, make_plan
+from sophia_cli.ops.playbooks.reading import Vocabulary, read_playbooks
+from sophia_cli.ops.playbooks.sources import Sources
+from sophia_cli.ops.secret_store import SecretStore
+from sophia_cli.ops.site import Site
+from sophia_cli.ops.together import on_all
+from tests.lab.controller import Controller
+from tests.lab.lab import Lab
+
+_ALONE = {"h4": ("qdrant", "redis", "postgres", "sophia", "monitoring")}
+_STEPS = ("directory", "file", "template", "container", "packages", "systemd_unit", "firewall")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7)
+    runs = parser.parse_args().runs
+    lab = Lab(say=lambda what: print(f"lab: {what}", file=sys.stderr, flush=True))
+    with lab.alone(), tempfile.TemporaryDirectory(prefix="sophia-bench-") as directory:
+        try:
+            lab.build()
+            hosts = lab.up(4)
+            three = Controller(Path(directory) / "three", hosts[:3])
+            one = Controller(Path(directory) / "one", hosts[3:], _ALONE)
+            for controller in (three, one):
+                controller.trust()
+                controller.does("deploy", "--yes", timeout=900)
+            second_deployment(three, one, runs)
+            facts(three, one, runs)
+            steps(three, runs)
+        finally:
+            lab.down()
+
+
+def second_deployment(three: Controller, one: Controller, runs: int) -> None:
+    """A whole `sophia deploy --yes` that finds nothing to do, as a process; and a plan."""
+
+    def deployed(controller: Controller) -> Callable[[], object]:
+        return lambda: controller.does("deploy", "--yes")
+
+    of_three, of_one = in_turns([deployed(three), deployed(one)], runs)
+    report("second deploy, 3 hosts", f"{of_three:.2f} s", "<= 5 s")
+    report(
+        "second deploy, 3 hosts / 1 host",
+        f"{of_three:.2f} / {of_one:.2f} s = {of_three / of_one:.2f}",
+        "<= 1.3",
+    )
+    planned = in_turns([lambda: three.does("plan"), lambda: one.does("plan")], runs)
+    report(
+        "plan, 3 hosts / 1 host",
+        f"{planned[0]:.2f} / {planned[1]:.2f} s = {planned[0] / planned[1]:.2f}",
+        "none",
+    )
+
+
+def facts(three: Controller, one: Controller, runs: int) -> None:
+    """What hosts say of themselves, over new connections and over open ones."""
+
+    def anew(controller: Controller) -> Callable[[], object]:
+        def ask() -> None:
+            with HostConnections(inventory_of(controller)) as connections:
+                machines(site_of(controller, connections))
+
+        return ask
+
+    of_three, of_one = in_turns([anew(three), anew(one)], runs)
+    report(
+        "facts with connecting, 3 hosts / 1 host",
+        f"{of_three * 1000:.0f} / {of_one * 1000:.0f} ms = {of_three / of_one:.2f}",
+        "<= 1.5",
+    )
+    with (
+        HostConnections(inventory_of(three)) as threefold,
+        HostConnections(inventory_of(one)) as single,
+    ):
+        sites = [site_of(three, threefold), site_of(one, single)]
+        of_three, of_one = in_turns([lambda s=site: machines(s) for site in sites], 3 * runs)  # type: ignore[misc]
+    report(
+        "facts over open connections, 3 hosts / 1 host",
+        f"{of_three * 1000:.0f} / {of_one * 1000:.0f} ms = {of_three / of_one:.2f}",
+        "<= 1.5",
+    )
+
+
+def steps(controller: Controller, runs: int) -> None:
+    """One step that is as it should be, looked at alone, over a round trip to its host."""
+    with HostConnections(inventory_of(controller)) as connections:
+        site = site_of(controller, connections)
+        sources = Sources.of(None)
+        plan = make_plan(site, read_playbooks(sources, Vocabulary.known()), sources)
+        with connections.to("h1") as connection:
+            for kind in _STEPS:
+                task = next(
+                    task for task in plan.tasks if task.host == "h1" and task.step.operation == kind
+                )
+
+                def look(task: object = task) -> None:
+                    operation = task.operation  # type: ignore[attr-defined]
+                    operation.compare(gather(connection, operation.needs()))
+
+                looked, trip = in_turns([look, lambda: connection.run(Command(":"))], 5 * runs)
+                report(
+                    f"a step that changes nothing: {kind}",
+                    f"{looked * 1000:.0f} - {trip * 1000:.0f} ms = {(looked - trip) * 1000:.0f} ms",
+                    "<= 25 ms",
+                )
+
+
+def machines(site: Site) -> None:
+    on_all(site, site.inventory.hosts, lambda host: machine_of(site, host))
+
+
+def site_of(controller: Controller, connections: HostConnections) -> Site:
+    inventory = inventory_of(controller)
+    secrets = SecretStore(controller.kept / "secrets")
+    return Site(inventory, connections, secrets, cancelled=threading.Event())
+
+
+def inventory_of(controller: Controller) -> Inventory:
+    return read_kept_inventory(controller.inventory, controller.root).inventory
+
+
+def in_turns(actions: Sequence[Callable[[], object]], runs: int) -> list[float]:
+    """The median seconds of each, taken in turns."""
+    spent: list[list[float]] = [[] for _ in actions]
+    for _ in range(runs):
+        for times, action in zip(spent, actions, strict=True):
+            started = time.perf_counter()
+            action()
+            times.append(time.perf_counter() - started)
+    return [statistics.median(times) for times in spent]
+
+
+def report(name: str, figure: str, bound: str) -> None:
+    print(f"{name:50} {figure:>34}   bound: {bound}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
