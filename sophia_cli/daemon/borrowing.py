@@ -38,7 +38,8 @@ from sophia_cli.memory.model import (
     Vector,
     Where,
 )
-from sophia_cli.memory.ports import Vectors
+from sophia_cli.memory.ports import Copy, Page, Vectors
+from sophia_cli.memory.seal import Seal
 from sophia_cli.memory.shape import Shape
 from sophia_cli.memory.wire import memory_from_json, memory_to_json
 
@@ -100,6 +101,19 @@ class BorrowedVectors:
     def ids(self, kind: Kind) -> Iterator[UUID]:
         """See `Vectors.ids`."""
         return iter([UUID(id_) for id_ in self._call("ids", kind)])
+
+    def page(self, kind: Kind, start: UUID | None, limit: int) -> Page:
+        """See `Copy.page`."""
+        first = None if start is None else str(start)
+        ids, digests, following = self._call("page", kind, first, limit)
+        return Page(
+            [UUID(id_) for id_ in ids], digests, None if following is None else UUID(following)
+        )
+
+    def differing(self, kind: Kind, entries: Sequence[IndexEntry]) -> dict[UUID, str]:
+        """See `Copy.differing`."""
+        found = self._call("differing", kind, [_entry_to_json(entry) for entry in entries])
+        return {UUID(id_): part for id_, part in found.items()}
 
     def count(self, kind: Kind) -> int:
         """See `Vectors.count`."""
@@ -228,6 +242,12 @@ def _candidates(
     ]
 
 
+def _page(vectors: Copy, kind: Kind, start: str | None, limit: int) -> list[Any]:
+    page = vectors.page(kind, None if start is None else UUID(start), limit)
+    following = None if page.following is None else str(page.following)
+    return [[str(id_) for id_ in page.ids], page.digests, following]
+
+
 _CALLS: dict[str, Callable[..., Any]] = {
     "upsert": lambda vectors, kind, entries: vectors.upsert(
         kind, [_entry_from_json(entry) for entry in entries]
@@ -247,6 +267,13 @@ _CALLS: dict[str, Callable[..., Any]] = {
         memory_to_json(memory)
         for memory in vectors.memories(kind, [UUID(id_) for id_ in ids]).values()
     ],
+    "page": _page,
+    "differing": lambda vectors, kind, entries: {
+        str(id_): part
+        for id_, part in vectors.differing(
+            kind, [_entry_from_json(entry) for entry in entries]
+        ).items()
+    },
     "ids": lambda vectors, kind: [str(id_) for id_ in vectors.ids(kind)],
     "count": lambda vectors, kind: vectors.count(kind),
     "reset": lambda vectors, kind, dimension: vectors.reset(kind, dimension),
@@ -302,5 +329,6 @@ def _entry_from_json(record: dict[str, Any]) -> IndexEntry:
             "around": {int(place): text for place, text in record["around"].items()},
             "shape": Shape(*record["shape"]),
             "memory": memory_from_json(record["memory"]),
+            "seal": None if record["seal"] is None else Seal(*record["seal"]),
         }
     )

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ import numpy as np
 
 from sophia_cli.correlation import carried
 from sophia_cli.errors import SophiaError, TierDown
+from sophia_cli.memory.kept_answers import Kept, kept_of
 from sophia_cli.memory.model import Kind, Memory, Vector
 from sophia_cli.memory.ports import CacheFigures, HotCache
 from sophia_cli.memory.recent import Recent
@@ -232,6 +233,23 @@ class AnswerCache:
         """
         self.erase_here()
         return self._cache.drop(f"{self._prefix}{_ANSWERS}")
+
+    def kept(self, limit: int) -> Iterator[Kept]:
+        """What the hot cache keeps of this store, `limit` entries at most.
+
+        Raises:
+            TierDown: it could not be reached.
+        """
+        return kept_of(self._cache.entries(self._prefix, limit), self._prefix)
+
+    def erase_kept(self) -> int:
+        """Erases all of the store, vectors of questions included; returns how much there was.
+
+        Raises:
+            TierDown: the hot cache could not be reached.
+        """
+        self.erase_here()
+        return self._cache.drop(self._prefix)
 
     def erase_here(self) -> None:
         """Erases all that this process keeps: answers, and the vectors of memories."""

@@ -7,7 +7,8 @@ that applying twice, late or out of order ends in the same index.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,8 +17,10 @@ import numpy as np
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import OutOfSpace, Refused, TextRefused, TierDown
 from sophia_cli.logs.events import log
+from sophia_cli.memory.digest import point_digest
 from sophia_cli.memory.model import KINDS, NEARNESS, IndexEntry, Kind, Memory, Vector
 from sophia_cli.memory.ports import Embedder, Vectors
+from sophia_cli.memory.seal import seal_of
 from sophia_cli.memory.shape import shape_of
 from sophia_cli.memory.words import embedded_text, indexed_text
 from sophia_cli.tiers.records import Records
@@ -60,6 +63,19 @@ class Indexer:
                 log.info("index drained", entries=len(owed))
             return len(owed)
 
+    def expected(self, ids: Sequence[UUID]) -> dict[UUID, IndexEntry]:
+        """What the index ought to hold of these memories by the records; nothing is written.
+
+        Left out are those that ought not to be there, and those without a vector.
+        """
+        truth, now = self._records.outbox.truth(ids), utc_now()
+        made = {id_: turn.vector for id_, turn in truth.turns.items() if turn.vector is not None}
+        return {
+            id_: _entry(truth.turns[id_].memory, made[id_], truth, made)
+            for id_ in ids
+            if id_ in made and truth.turns[id_].memory.live_at(now)
+        }
+
     def _apply(self, owed: Sequence[Owed]) -> None:
         if not owed:
             return
@@ -95,7 +111,7 @@ class Indexer:
         """
         now = utc_now()
         truth = self._records.outbox.truth([entry.memory_id for entry in owed])
-        made, down = self._missing_vectors(truth, now)
+        made, down = self._missing_vectors(truth, now, {entry.memory_id for entry in owed})
         upserts: dict[Kind, list[IndexEntry]] = {kind: [] for kind in KINDS}
         deletes: dict[Kind, list[UUID]] = {kind: [] for kind in KINDS}
         done = []
@@ -124,7 +140,7 @@ class Indexer:
         return done, down
 
     def _missing_vectors(
-        self, truth: Truth, now: datetime
+        self, truth: Truth, now: datetime, writing: Collection[UUID]
     ) -> tuple[dict[UUID, Vector], TierDown | None]:
         """The vectors of all turns, those that the embedder owed made now; why it could not."""
         made = {id_: turn.vector for id_, turn in truth.turns.items() if turn.vector is not None}
@@ -148,6 +164,8 @@ class Indexer:
                 model, dimension, [memory for memory, _ in embedded], [v for _, v in embedded]
             )
             made.update((memory.id, vector) for memory, vector in embedded)
+            # Each is part of the entries around it, which may have been written without it.
+            self._records.outbox.owe_around([memory.id for memory, _ in embedded], writing)
         return made, None
 
     def _embedded(self, memories: Sequence[Memory]) -> list[tuple[Memory, Vector]]:
@@ -168,7 +186,7 @@ def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector
         if id_ in made:
             context += NEARNESS[place] * made[id_]
     context /= max(float(np.linalg.norm(context)), 1e-12)
-    return IndexEntry(
+    entry = IndexEntry(
         id=memory.id,
         kind=memory.kind,
         dense=vector,
@@ -185,3 +203,9 @@ def _entry(memory: Memory, vector: Vector, truth: Truth, made: dict[UUID, Vector
         shape=shape_of(memory.content),
         memory=memory,
     )
+    digest = point_digest(
+        truth.turns[memory.id].digest,
+        vector,
+        {place: (truth.turns[id_].digest, made.get(id_)) for place, id_ in around.items()},
+    )
+    return replace(entry, seal=seal_of(entry, digest))

@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.memory.shape import Shape
+
+if TYPE_CHECKING:
+    from sophia_cli.memory.seal import Seal
 
 Vector = NDArray[np.float32]
 """float32, (dim,), L2-normalised unless said otherwise."""
@@ -123,6 +127,7 @@ class IndexEntry:
         tags: each as `key=value`.
         shape: what its content is like.
         memory: all of it, for an answer while the records cannot be asked.
+        seal: what it ought to be (`memory.seal`); None where nobody has made it.
     """
 
     id: UUID
@@ -140,6 +145,7 @@ class IndexEntry:
     tags: tuple[str, ...]
     shape: Shape
     memory: Memory
+    seal: Seal | None = None
 
 
 SIGNALS: tuple[str, ...] = ("dense", "context", "bm25_context")

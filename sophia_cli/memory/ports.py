@@ -92,6 +92,47 @@ class Vectors(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Some points in the order of their ids.
+
+    Attributes:
+        digests: of each, as its seal says it; 0 where it has none or is not what it says.
+        following: where the next page starts; None after the last one.
+    """
+
+    ids: Sequence[UUID]
+    digests: Sequence[int]
+    following: UUID | None
+
+
+class Copy(Protocol):
+    """One copy of the points, read as it is: the vectors in process, or the replicas of one peer.
+
+    Reading it changes nothing. Every call may raise `TierDown`.
+    """
+
+    def count(self, kind: Kind) -> int:
+        """How many points it holds."""
+
+    def page(self, kind: Kind, start: UUID | None, limit: int) -> Page:
+        """The points from `start` on, each looked at whole; gives way to those who recall."""
+
+    def present(self, kind: Kind, ids: Sequence[UUID]) -> set[UUID]:
+        """Which of these points it has."""
+
+    def differing(self, kind: Kind, entries: Sequence[IndexEntry]) -> dict[UUID, str]:
+        """The points that are not what they ought to be, compared in full.
+
+        Returns:
+            For each the part that differs: `missing`, `dense`, `context`, `words`, `payload` or
+            `seal`.
+        """
+
+    def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
+        """The memories as they were indexed; what cannot be read is left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class CacheFigures:
     """What the server of a hot cache says of itself; None for what it does not tell.
 
@@ -122,6 +163,12 @@ class HotCache(Protocol):
 
     def drop(self, prefix: str) -> int:
         """Erases every key that starts with `prefix`; returns how many went."""
+
+    def entries(self, prefix: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
+        """Keys that start with `prefix` and their values, `limit` at most, in any order.
+
+        None is the value of a key that does not hold what was put there under it.
+        """
 
     def figures(self) -> CacheFigures | None:
         """What the server says of itself; None where there is no cache."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from redis import Redis
@@ -96,6 +96,20 @@ class RedisHotCache:
         """
         pattern = _GLOB.sub(r"\\\1", self._prefix + prefix) + "*"
         return self._run(lambda client: _unlink(client, pattern))
+
+    def entries(self, prefix: str, limit: int) -> Iterator[tuple[str, bytes | None]]:
+        """Keys that start with `prefix` and their values; None for one that was not put there.
+
+        Raises:
+            TierDown: the server cannot be reached, or refuses.
+        """
+        pattern = _GLOB.sub(r"\\\1", self._prefix + prefix) + "*"
+        for name in self._run(lambda client: _keys(client, pattern, limit)):
+            key = name.decode("utf-8", "replace").removeprefix(self._prefix)
+            value = self._run(lambda client, name=name: _value(client, name))  # type: ignore[misc]
+            if value is not None:  # else it has expired since
+                sealed = value[:_SEAL_BYTES] == self._seal(key, value[_SEAL_BYTES:])
+                yield key, value[_SEAL_BYTES:] if sealed else None
 
     def figures(self) -> CacheFigures:
         """The server's own account; an empty one where it does not let us ask.
@@ -186,6 +200,10 @@ class NoCache:
         """0."""
         return 0
 
+    def entries(self, prefix: str, limit: int) -> Iterator[tuple[str, bytes | None]]:  # noqa: ARG002
+        """Nothing."""
+        return iter(())
+
     def figures(self) -> None:
         """None."""
         return
@@ -237,3 +255,25 @@ def _unlink(client: Redis, pattern: str) -> int:
             erased += client.unlink(*keys)
         if cursor == 0:
             return erased
+
+
+def _keys(client: Redis, pattern: str, limit: int) -> list[bytes]:
+    found: list[bytes] = []
+    cursor = 0
+    while True:
+        cursor, keys = cast(
+            "tuple[int, list[bytes]]", client.scan(cursor, match=pattern, count=_PAGE)
+        )
+        found += keys
+        if cursor == 0 or len(found) >= limit:
+            return found[:limit]
+
+
+def _value(client: Redis, key: bytes) -> bytes | None:
+    """What a key holds; empty where that is something else than bytes."""
+    try:
+        return cast("bytes | None", client.get(key))
+    except ResponseError as error:
+        if "WRONGTYPE" not in str(error):
+            raise
+        return b""

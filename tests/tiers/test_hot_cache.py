@@ -420,3 +420,22 @@ def test_noise_instead_of_a_cache_is_down(noise: bytes) -> None:
         cache.drop("prefix")
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
+
+
+def test_entries_are_told_with_their_values_and_forged_ones_without(
+    server: Server, cache: HotCache
+) -> None:
+    cache.put("store:answer:1", b"one", 60)
+    cache.put("store:vector:2", b"two", 60)
+    cache.put("other:answer:3", b"three", 60)
+    raw = Redis(unix_socket_path=str(server.socket))
+    raw.set("test:store:forged", b"nobody sealed this")
+    raw.lpush("test:store:list", b"no bytes")
+    assert dict(cache.entries("store:", 100)) == {
+        "store:answer:1": b"one",
+        "store:vector:2": b"two",
+        "store:forged": None,
+        "store:list": None,
+    }
+    assert len(list(cache.entries("store:", 2))) == 2
+    assert list(NoCache().entries("", 10)) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sophia_cli.tiers.records.database import Database
+from sophia_cli.tiers.records.digests import Digests
 from sophia_cli.tiers.records.drains import Drains
 from sophia_cli.tiers.records.feedback import Feedback
 from sophia_cli.tiers.records.idempotency import Idempotency
@@ -47,6 +48,7 @@ class Records:
         self.idempotency = Idempotency(self.database)
         self.tokens = Tokens(self.database)
         self.drains = Drains(self.database)
+        self.digests = Digests(self.database)
 
     def close(self) -> None:
         """Closes every connection."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import psycopg
 from psycopg import errors as pg
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from sophia_cli.correlation import current
 from sophia_cli.errors import OutOfSpace, TierDown, Unreachable
@@ -155,7 +155,9 @@ class Database:
                     raise self._breaker.failed(cause) from error
                 self._abandon(pool)
                 if time.monotonic() + _PAUSE >= deadline:
-                    raise self._breaker.failed(_first_line(error)) from error
+                    # That another call gave the pool up says nothing about the server.
+                    lost = isinstance(error, PoolClosed) and self._unconnected
+                    raise self._breaker.failed(lost or _first_line(error)) from error
                 time.sleep(_PAUSE)
             else:
                 self._breaker.passed()

@@ -96,7 +96,9 @@ class Models:
                 " SELECT m.id, %s, g.vector FROM"
                 " unnest(%s::uuid[], %s::int[], %s::bytea[]) AS g(id, version, vector)"
                 " JOIN memory m ON m.id = g.id AND m.version = g.version"
-                " AND m.forgotten_at IS NULL ON CONFLICT DO NOTHING",
+                " AND m.forgotten_at IS NULL ON CONFLICT (memory_id, model_id) DO UPDATE"
+                " SET vector = excluded.vector"  # One of another length is none.
+                " WHERE octet_length(memory_vector.vector) <> octet_length(excluded.vector)",
                 [
                     id_,
                     [memory.id for memory in memories],
@@ -106,6 +108,14 @@ class Models:
             )
 
         self._database.run(work)
+
+    def drop(self, ids: Sequence[UUID]) -> None:
+        """Erases vectors of memories, so that they are made again from the texts."""
+        self._database.run(
+            lambda connection: connection.execute(
+                "DELETE FROM memory_vector WHERE memory_id = ANY(%s)", [list(ids)]
+            )
+        )
 
     def switch(self, name: str, dimension: int) -> None:
         """Makes a model the store's own, drops the others' vectors, and owes the whole index."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from sophia_cli.memory.digest import RowDigest
 from sophia_cli.memory.model import Kind, Memory, Vector
 from sophia_cli.tiers.records.database import Connection, Database
-from sophia_cli.tiers.records.rows import COLUMNS, memory_of, vector_of
+from sophia_cli.tiers.records.rows import COLUMNS, REST, SAID, USABLE, memory_of, vector_of
 from sophia_cli.tiers.records.writes import Moment
 
 NEIGHBOURS = 2
@@ -30,6 +32,16 @@ SELECT m.id, n.id, n.place FROM memory m CROSS JOIN LATERAL (
       ORDER BY p.turn, p.id LIMIT {NEIGHBOURS})
 ) n WHERE m.id = ANY(%s)
 """  # noqa: S608
+
+
+OWE_AROUND = f"""
+INSERT INTO outbox (memory_id, kind)
+SELECT DISTINCT o.id, o.kind FROM ({_NEIGHBOURS}) around(id, beside, place)
+  JOIN memory o ON o.id = beside WHERE o.id <> ALL(%s)
+ON CONFLICT (memory_id) DO UPDATE
+   SET change = nextval('outbox_change'), enqueued_at = clock_timestamp()
+"""  # noqa: S608
+"""Enters the neighbours of some memories (an array of ids) but not some others (another)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,7 @@ class Turn:
 
     memory: Memory
     vector: Vector | None
+    digest: RowDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +215,18 @@ class Outbox:
 
         return self._database.tell(work)
 
+    def owe_around(self, ids: Sequence[UUID], besides: Collection[UUID]) -> int:
+        """Enters the neighbours of memories in their sessions; how many.
+
+        Args:
+            besides: not these: they are being written just now.
+        """
+
+        def work(connection: Connection) -> int:
+            return connection.execute(OWE_AROUND.encode(), [list(ids), list(besides)]).rowcount
+
+        return self._database.tell(work)
+
     def owe_since(self, moment: datetime | None) -> int:
         """Enters everything that was written since `moment` (None: everything); how many."""
 
@@ -254,6 +279,18 @@ class Outbox:
             lambda connection: connection.execute("UPDATE store SET erase_answers = false")
         )
 
+    def waiting(self) -> tuple[int, float, int]:
+        """How many entries there are, the age of the oldest in seconds, and its most attempts."""
+
+        def work(connection: Connection) -> tuple[int, float, int]:
+            row: Any = connection.execute(
+                "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp()"
+                " - min(enqueued_at)), 0)::float8, coalesce(max(attempts), 0) FROM outbox"
+            ).fetchone()
+            return int(row[0]), float(row[1]), int(row[2])
+
+        return self._database.ask(work)
+
     def size(self) -> tuple[int, float]:
         """How many entries there are, and the age of the oldest in seconds."""
 
@@ -279,9 +316,16 @@ def _gone(connection: Connection, backends: Sequence[int]) -> list[int]:
 
 def _turns(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Turn]:
     rows = connection.execute(
-        f"SELECT {COLUMNS}, v.vector FROM memory m"  # noqa: S608
+        f"SELECT {COLUMNS}, v.vector, {SAID}, {REST} FROM memory m"  # noqa: S608
         " LEFT JOIN memory_vector v ON v.memory_id = m.id"
-        " AND v.model_id = (SELECT model_id FROM store) WHERE m.id = ANY(%s)",
+        f" AND v.model_id = (SELECT model_id FROM store) AND {USABLE} WHERE m.id = ANY(%s)",
         [list(ids)],
     ).fetchall()
-    return {row[0]: Turn(memory_of(row[:-1]), vector_of(row[-1])) for row in rows}
+    return {
+        row[0]: Turn(memory_of(row[:-3]), vector_of(row[-3]), _digest_of(*row[-2:])) for row in rows
+    }
+
+
+def _digest_of(said: bytes, rest: bytes) -> RowDigest:
+    said = sha256(said).digest()
+    return RowDigest(said, sha256(said + rest).digest())

@@ -11,6 +11,7 @@ from typing import Any
 
 from sophia_cli.memory.model import Vector
 from sophia_cli.tiers.records.database import Connection, Database
+from sophia_cli.tiers.records.outbox import OWE_AROUND
 from sophia_cli.tiers.records.rows import bytes_of
 
 _FIELDS = {
@@ -103,6 +104,9 @@ class Portable:
                 " ON CONFLICT (memory_id) DO UPDATE SET change = nextval('outbox_change')",
                 [[row[0] for row in rows], [row[1] for row in rows]],
             )
+            new_ids = [row[0] for row in rows]
+            # They are part of the entries around them, which were written without them.
+            connection.execute(OWE_AROUND.encode(), [new_ids, new_ids])
             connection.execute(
                 "UPDATE epoch SET value = value + 1 WHERE kind = ANY(%s)",
                 [sorted({row[1] for row in rows})],

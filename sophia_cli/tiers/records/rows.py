@@ -19,6 +19,27 @@ COLUMNS = (
 )
 """The columns of `memory m` that make a `Memory`, the last the model that it is indexed by."""
 
+LIVE = (
+    "m.forgotten_at IS NULL AND (m.valid_to IS NULL OR m.valid_to > %(now)s)"
+    " AND (m.expires_at IS NULL OR m.expires_at > %(now)s)"
+)
+"""Whether a row of `memory m` may be recalled at `now`; see `Memory.live_at`."""
+
+SAID = "record_send(ROW(m.content, m.speaker, m.said_at))"
+"""What a row of `memory m` says, as bytes that tell any two apart: see `memory.digest`."""
+
+REST = (
+    "record_send(ROW(m.id, m.kind, m.user_id, m.agent_id, m.session_id, m.turn, m.tags,"
+    " m.valid_from, m.valid_to, m.created_at, m.updated_at, m.expires_at, m.version))"
+)
+"""The rest of it."""
+
+USABLE = (
+    "octet_length(v.vector) = 4 * (SELECT e.dimension FROM embedding_model e"
+    " WHERE e.id = v.model_id)"
+)
+"""Whether a vector of `memory_vector v` is as long as its model's are."""
+
 
 def memory_of(row: Sequence[Any]) -> Memory:
     """A row of `COLUMNS` as a `Memory`."""

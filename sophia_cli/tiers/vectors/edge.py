@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import attrgetter
@@ -22,8 +23,10 @@ import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, SophiaError, TierDown
 from sophia_cli.memory.model import BRINGING, Candidates, IndexEntry, Kind, Memory, Vector, Where
+from sophia_cli.memory.ports import Page
 from sophia_cli.tiers.vectors import lock, sparse
 from sophia_cli.tiers.vectors.facts import FactsTable
+from sophia_cli.tiers.vectors.proving import POINTS, differing, proven
 from sophia_cli.tiers.vectors.schema import (
     LAYOUT,
     MEMORY,
@@ -56,6 +59,10 @@ _BATCH = 64
 _PAGE = 1000
 # Between two pages of facts that are read ahead, seconds.
 _PAUSE = 0.01
+# Who looks at every point waits so many times as long as a page took, while others use the engine.
+_SHARE = 3.0
+_LATELY = 0.2
+_BREATH = 0.0001
 _RESERVE = 64 << 20
 _LAYOUT_NOTE = "layout"
 
@@ -86,6 +93,7 @@ class EdgeVectors:
         self._turn = threading.RLock()
         self._held: int | None = None
         self._closed = threading.Event()
+        self._asked = 0.0
         self._shards: dict[Kind, engine.EdgeShard] = {}
         self._facts = {kind: FactsTable() for kind in Kind}
 
@@ -172,6 +180,32 @@ class EdgeVectors:
             if following is None:
                 return
 
+    def page(self, kind: Kind, start: UUID | None, limit: int) -> Page:
+        """The points from `start` on, each looked at whole; see `Copy.page`."""
+        ids: list[UUID] = []
+        digests: list[int] = []
+        following = start
+        while len(ids) < limit:
+            began = time.monotonic()
+            with self._reading(kind, aside=True) as shard:
+                some, theirs, following = proven(
+                    shard, following, limit - len(ids), self._dimension
+                )
+            ids += some
+            digests += theirs
+            if following is None:
+                break
+            self._give_way(time.monotonic() - began)
+        return Page(ids, digests, following)
+
+    def differing(self, kind: Kind, entries: Sequence[IndexEntry]) -> dict[UUID, str]:
+        """The points that are not what they ought to be; see `Copy.differing`."""
+        found: dict[UUID, str] = {}
+        for start in range(0, len(entries), POINTS):
+            with self._reading(kind, aside=True) as shard:
+                found |= differing(shard, entries[start : start + POINTS])
+        return found
+
     def count(self, kind: Kind) -> int:
         """How many points a collection holds."""
         with self._reading(kind) as shard:
@@ -227,8 +261,18 @@ class EdgeVectors:
                 self._facts[kind].drop(ids)
                 shard.update(operation)
 
+    def _give_way(self, spent: float) -> None:
+        """Between two pages: to nobody, or to those who used the engine a moment ago."""
+        asked = time.monotonic() - self._asked < _LATELY
+        self._closed.wait(_SHARE * spent if asked else _BREATH)
+
     @contextmanager
-    def _reading(self, kind: Kind) -> Iterator[engine.EdgeShard]:
+    def _reading(self, kind: Kind, *, aside: bool = False) -> Iterator[engine.EdgeShard]:
+        """Args:
+        aside: it is not for anybody who waits.
+        """
+        if not aside:
+            self._asked = time.monotonic()
         with self._turn:
             self._own()
             path = self._directory / kind

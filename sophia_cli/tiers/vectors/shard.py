@@ -30,6 +30,7 @@ from sophia_cli.tiers.vectors.schema import (
     scope,
     whole,
 )
+from sophia_cli.tiers.vectors.seal import sealed
 
 REBUILD = "`sophia reindex --from-scratch` rebuilds it from the records"
 _FREE_SOME = "free some space and run it again"
@@ -181,10 +182,11 @@ def point(entry: IndexEntry) -> engine.Point:
             "context": entry.context.tolist(),
             "bm25_context": sparse.in_context(entry.text, entry.around),
         },
-        _payload(entry),
+        payload_of(entry),
     )
 
 
-def _payload(entry: IndexEntry) -> dict[str, Any]:
+def payload_of(entry: IndexEntry) -> dict[str, Any]:
+    """What the engine stores beside the vectors of an entry."""
     kept = {name: value for name, value in payload(entry).items() if name in FACT_FIELDS}
-    return kept | {SCOPE: scope(entry)} | whole(entry)
+    return sealed(kept | {SCOPE: scope(entry)} | whole(entry), entry)

@@ -7,6 +7,7 @@ the engine's own tokenizer, for entries and for questions alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from qdrant_client import models
 
@@ -21,6 +22,7 @@ from sophia_cli.tiers.vectors.schema import (
     span,
     whole,
 )
+from sophia_cli.tiers.vectors.seal import sealed
 
 
 def point(entry: IndexEntry) -> models.PointStruct:
@@ -33,8 +35,13 @@ def point(entry: IndexEntry) -> models.PointStruct:
             "context": entry.context.tolist(),
             "bm25_context": models.SparseVector(indices=context.indices, values=context.values),
         },
-        payload=payload(entry) | whole(entry),
+        payload=payload_of(entry),
     )
+
+
+def payload_of(entry: IndexEntry) -> dict[str, Any]:
+    """What a server stores beside the vectors of an entry."""
+    return sealed(payload(entry) | whole(entry), entry)
 
 
 def query(signal: str, dense: Vector, text: str) -> list[float] | models.SparseVector:

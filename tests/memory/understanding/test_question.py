@@ -90,4 +90,4 @@ def test_whether_the_time_of_asking_matters(text: str, speaks: bool) -> None:
 
 
 def test_a_long_text_is_not_read_to_its_end() -> None:
-    assert understand("word " * 4000 + "yesterday", NOW, []).spans == []
+    assert not understand("word " * 4000 + "yesterday", NOW, []).spans
