@@ -8,7 +8,12 @@ import os
 import sys
 
 from sophia_cli import __version__, wire
-from sophia_cli.locations import home_directory, resident_socket, working_directory
+from sophia_cli.locations import (
+    home_directory,
+    resident_lock,
+    resident_socket,
+    working_directory,
+)
 
 MYPY = False
 if MYPY:
@@ -36,10 +41,14 @@ FOREGROUND = frozenset(
 )
 # Commands below a command that have to do with no memory.
 FOREGROUND_BELOW = frozenset({("mcp", "install"), ("mcp", "uninstall")})
+# Commands that look whether all is well: the resident process runs them where it runs and takes
+# them, which is faster; it is neither started nor replaced for them.
+LOOKING = frozenset({"doctor", "health"})
 # Global options that take a value, so that the value is not taken for the command.
 WITH_VALUE = frozenset({"--config", "--profile"})
 
 _ACCEPT_TIMEOUT = 6.0
+_PATIENCE_WHEN_LOOKING = 2.0
 _PAUSE = 0.01
 # One that goes away and one of another version may both be met before one stays.
 _ROUNDS = 5
@@ -57,6 +66,8 @@ def main() -> int:
             return 0
         if not for_resident(arguments) or "_SOPHIA_COMPLETE" in os.environ:
             return _foreground(arguments)
+        if _command(arguments) in LOOKING:
+            return _look(arguments)
         return _ask(arguments)
     except KeyboardInterrupt:
         return _say("interrupted", "what was done before stays", "interrupted", _INTERRUPTED)
@@ -119,15 +130,42 @@ def _foreground(arguments: list[str]) -> int:
     return status
 
 
-def _ask(arguments: list[str]) -> int:
-    """Hands the command to the resident process and waits for its exit status."""
-    path = resident_socket(home_directory(os.environ))
-    request = wire.pack(
+def _look(arguments: list[str]) -> int:
+    """Hands the command to the resident process if it takes it; else runs it here."""
+    home = home_directory(os.environ)
+    if _is_of_this_version(home):
+        try:
+            connection = connect(resident_socket(home), _PATIENCE_WHEN_LOOKING)
+            if connection is not None and _hand_over(connection, _request(arguments)):
+                status = _wait(connection)
+                return _foreground(arguments) if status == wire.NOT_HERE else status
+        except OSError:
+            pass  # What is the matter with it, the command itself will say.
+    return _foreground(arguments)
+
+
+def _is_of_this_version(home: str) -> bool:
+    """Whether the resident process of a home wrote down that it is of this version."""
+    try:
+        with open(resident_lock(home)) as file:
+            return f'"{__version__}"' in file.read(4096)
+    except OSError:
+        return False
+
+
+def _request(arguments: list[str]) -> bytes:
+    return wire.pack(
         __version__,
         os.fsencode(working_directory(os.environ)),
         [os.fsencode(argument) for argument in arguments],
         [name + b"=" + value for name, value in os.environb.items()],
     )
+
+
+def _ask(arguments: list[str]) -> int:
+    """Hands the command to the resident process and waits for its exit status."""
+    path = resident_socket(home_directory(os.environ))
+    request = _request(arguments)
     for _ in range(_ROUNDS):
         try:
             connection = connect(path) or _start(path)
@@ -150,8 +188,11 @@ def _ask(arguments: list[str]) -> int:
     )
 
 
-def connect(path: str) -> "socket | None":
+def connect(path: str, timeout: float = _ACCEPT_TIMEOUT) -> "socket | None":
     """A connection to the resident process, or None when none of ours listens.
+
+    Args:
+        timeout: seconds for this, and for every answer on it.
 
     Raises:
         TimeoutError: one listens and takes no more connections.
@@ -161,8 +202,8 @@ def connect(path: str) -> "socket | None":
     if not _is_ours(path):
         return None
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    connection.settimeout(_ACCEPT_TIMEOUT)
-    for _ in range(int(_ACCEPT_TIMEOUT / _PAUSE)):
+    connection.settimeout(timeout)
+    for _ in range(int(timeout / _PAUSE)):
         try:
             connection.connect(path)
             return connection

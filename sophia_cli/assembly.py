@@ -277,6 +277,11 @@ def _embedder(config: Config, stored: Callable[[], int | None]) -> Embedder:
     return BundledEmbedder()
 
 
+def embedder_of(config: Config) -> LoadingEmbedder:
+    """The embedder alone, for who looks at it while the records cannot be opened."""
+    return LoadingEmbedder(lambda: _embedder(config, lambda: None))
+
+
 def _known_length(config: Config, records: Records) -> int | None:
     """How long the vectors of the configured model are, by what the store holds of it."""
     stored = records.models.current()

@@ -22,6 +22,10 @@ DONE = b"X"
 STREAMS = b"S"
 INTERRUPT = b"I"
 
+NOT_HERE = 254
+"""The exit status of a command that the resident process hands back before it has said anything:
+it is for the foreground."""
+
 HEARTBEAT = 2.0
 """Seconds between two signs of life."""
 SILENCE = 10.0

@@ -1,7 +1,7 @@
 """What a check is, and what it comes to.
 
 A check looks at one thing, with evidence of its own: never at what a server says of itself alone.
-Its texts are the documentation: `sophia doctor explain` and docs/checks.md are made from them.
+Its texts are the documentation: `sophia doctor explain` and docs/doctor.md are made from them.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ def failed(says: str, subject: str = "", *evidence: str, command: str = "") -> F
     return Finding(Verdict.FAIL, says, subject, evidence, command)
 
 
-def unknown(says: str, subject: str = "", *evidence: str) -> Finding:
+def unknown(says: str, subject: str = "", *evidence: str, command: str = "") -> Finding:
     """It could not be looked at."""
-    return Finding(Verdict.UNKNOWN, says, subject, evidence)
+    return Finding(Verdict.UNKNOWN, says, subject, evidence, command)
 
 
 def skipped(says: str, subject: str = "") -> Finding:

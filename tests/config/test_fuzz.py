@@ -78,7 +78,7 @@ def test_any_pieces_of_yaml(pieces: list[str]) -> None:
     _loads_or_explains("".join(pieces).encode(), {})
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(trees)
 def test_any_tree(tree: object) -> None:
     _loads_or_explains(yaml.safe_dump(tree, allow_unicode=True).encode(errors="replace"), {})
@@ -101,7 +101,7 @@ def test_any_values_at_the_right_keys(tree: object) -> None:
     _loads_or_explains(yaml.safe_dump(tree).encode(), {})
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.dictionaries(
         st.one_of(

@@ -49,6 +49,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("recall", "how much of the evidence comes back, by kind of question"),
         Scenario("ingest", "storing many memories, beside embedding alone"),
         Scenario("gpu", "an encoder and a search in the memory of a GPU, where torch sees one"),
+        Scenario("comparison", "every point compared with the records; recall meanwhile", True),
         Scenario("metrics", "recall with and without its meters, and a scrape", True),
         Scenario("gpu-cache", "the rows of the GPU tier, beside a bare product and a bare copy"),
     )
