@@ -30,7 +30,7 @@ run: $(VENV)/installed  ## Installs, starts a memory, fills it with this project
 	@echo "That memory is in .demo. Your own: $(BIN)/sophia remember \"...\""
 
 test: $(VENV)/installed check  ## Format, lint, types and every test
-	$(BIN)/pytest -n 2 --dist loadfile -m "not lab"
+	$(BIN)/pytest -n 3 --dist loadfile -m "not lab"
 
 test-crash: $(VENV)/installed  ## The crash test in full: 20 kills of each process, 2,000 memories
 	SOPHIA_TEST_CRASHES=20 $(BIN)/pytest -m crash -s
