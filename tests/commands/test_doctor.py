@@ -91,6 +91,7 @@ def test_one_that_is_frozen_is_told_and_the_rest_is_complete(healthy: Sophia) ->
             number: verdict
             for number, verdict in verdicts.items()
             if number not in ("RE-01", "VE-02")
+            and not number.startswith("TI-")  # it holds the vectors
         }
         assert set(others.values()) <= WELL, others
         assert found[0]["check"] == "RE-01"
