@@ -239,13 +239,13 @@ def _cache(config: Config, home: Home, engines: list[Engine]) -> HotCache:
     if section.url is None:
         valkey = Valkey(home, section.max_memory)
         engines.append(valkey)
-        address = lambda: f"unix://{valkey.ensure()}"  # noqa: E731
+        address, password = (lambda: f"unix://{valkey.ensure()}"), None
     else:
         url = _plain(section.url)
-        address = lambda: url  # noqa: E731
+        address, password = (lambda: url), _secret(section.password())
     return RedisHotCache(
         address,
-        password=_secret(section.password()),
+        password=password,
         prefix="sophia:",
         timeout=section.timeout.total_seconds(),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import threading
 import time
@@ -125,17 +126,25 @@ class _Looking:
                 self._add(unknown("it came to no result"))
         except SophiaError as error:
             self._add(unknown(error.message.partition("\n")[0], command=error.hint))
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                self._unexpected(error)
+            else:
+                self._add(unknown("no more files may be opened: see MA-04"))
         except BaseException as error:
-            self.trace = traceback.format_exc()
-            self._add(
-                unknown(
-                    f"an error in the check itself: {type(error).__name__}",
-                    command=f"sophia --debug doctor --only {self.check.number}",
-                )
-            )
+            self._unexpected(error)
         finally:
             self.ended = True
             ended.put(self)
+
+    def _unexpected(self, error: BaseException) -> None:
+        self.trace = traceback.format_exc()
+        self._add(
+            unknown(
+                f"an error in the check itself: {type(error).__name__}",
+                command=f"sophia --debug doctor --only {self.check.number}",
+            )
+        )
 
     def is_over(self) -> bool:
         """Whether its time is up; from then on nothing is added."""

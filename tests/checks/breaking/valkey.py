@@ -72,6 +72,7 @@ def full(store: Store) -> Iterator[None]:
         with contextlib.suppress(ResponseError):
             for number in range(100):
                 client.set(f"ballast:{number}", b"x" * 100_000, px=60_000)
+        client.config_set("maxmemory", "3mb")  # Full whatever it takes and gives back in between.
         try:
             yield
         finally:
