@@ -56,7 +56,7 @@ def command(
             invocation,
             deployment,
             view,
-            agreed if agreed is not None and agreed.open else None,
+            agreed,
             phases,
             f"deploy {' '.join(words)}".strip(),
             yes=yes,

@@ -59,7 +59,7 @@ def carried_out(
     Raises:
         Refused: the user said no, or there is no terminal to ask; or what is there has moved.
     """
-    if agreed is not None and not yes:
+    if agreed is not None and agreed.open and not yes:
         ask(invocation, f"{summary(agreed)}; go on?")
     hosts = list(deployment.site.inventory.hosts)
     with view, deployment.locked(hosts, purpose, breaking=breaking) as leases:

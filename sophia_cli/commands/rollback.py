@@ -81,7 +81,7 @@ def command(
             invocation,
             deployment,
             view,
-            agreed if agreed.open else None,
+            agreed,
             phases,
             f"rollback to release {to}",
             yes=yes,

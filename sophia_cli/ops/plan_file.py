@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ _LARGEST = 64 << 20
 _MOST_DIFFERENCES = 10
 
 
-def write_plan(path: Path, plan: Plan, redact: Any) -> None:
+def write_plan(path: Path, plan: Plan, redact: Callable[[str], str]) -> None:
     """Writes a plan, 0600; it holds no secret.
 
     Raises:
@@ -37,8 +37,11 @@ def read_plan(path: Path) -> Mapping[str, Any]:
         saved = json.loads(read_small_file(path, _LARGEST))
         if saved["format"] != _FORMAT:
             raise ValueError(saved["format"])
-        if not isinstance(saved["fingerprint"], str) or not isinstance(saved["tasks"], list):
+        shapes = {"fingerprint": str, "phases": list, "machines": dict, "tasks": list}
+        if any(not isinstance(saved[name], shape) for name, shape in shapes.items()):
             raise TypeError
+        for task in saved["tasks"]:
+            [task[name] for name in ("host", "phase", "step", "summary")]
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(
             f"{path}: is no plan of this version of sophia", f"sophia plan --out {path}"

@@ -254,7 +254,19 @@ def test_a_plan_in_a_file_is_carried_out_as_long_as_nothing_moved(
     assert list(differences(saved, saved)) == []
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": "other"}', "not json"])
+HALF = {"format": "sophia plan 1", "fingerprint": "x", "machines": {}, "phases": []}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{}", "[1]", '{"format": "other"}', "not json"),
+        json.dumps(HALF),
+        json.dumps({**HALF, "tasks": [1]}),
+        json.dumps({**HALF, "tasks": [{"host": "a"}]}),
+        json.dumps({**HALF, "tasks": [], "phases": "all"}),
+    ],
+)
 def test_a_file_that_is_no_plan_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.plan"
     path.write_text(text)
