@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,17 @@ _MOST_DIFFERENCES = 10
 
 
 def write_plan(path: Path, plan: Plan, redact: Callable[[str], str]) -> None:
-    """Writes a plan, 0600; it holds no secret.
+    """Writes a plan, 0600; it holds no secret. An earlier plan there is replaced.
 
     Raises:
+        Refused: something else is there.
         OSError: it cannot be written.
     """
+    if os.path.lexists(path):
+        try:
+            read_plan(path)
+        except ConfigurationError:
+            raise Refused(f"{path}: is there, and is no plan", "name another file") from None
     text = json.dumps({"format": _FORMAT, **plan.as_json()}, indent=1, ensure_ascii=False)
     replace(path, redact(text).encode() + b"\n")
 
@@ -44,7 +51,7 @@ def read_plan(path: Path) -> Mapping[str, Any]:
             [task[name] for name in ("host", "phase", "step", "summary")]
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(
-            f"{path}: is no plan of this version of sophia", f"sophia plan --out {path}"
+            f"{path}: is no plan of this version of sophia", "`sophia plan --out FILE` writes one"
         ) from None
     found: Mapping[str, Any] = saved
     return found

@@ -254,6 +254,17 @@ def test_a_plan_in_a_file_is_carried_out_as_long_as_nothing_moved(
     assert list(differences(saved, saved)) == []
 
 
+def test_a_plan_replaces_a_plan_and_nothing_else(town: Town, tmp_path: Path) -> None:
+    town.write(FILES, conf=CONF)
+    plan, path, mine = town.plan(), tmp_path / "a.plan", tmp_path / "sophia.yaml"
+    write_plan(path, plan, str)
+    write_plan(path, plan, str)
+    mine.write_text("hosts: {}\n")
+    with pytest.raises(Refused, match="is no plan"):
+        write_plan(mine, plan, str)
+    assert mine.read_text() == "hosts: {}\n"
+
+
 HALF = {"format": "sophia plan 1", "fingerprint": "x", "machines": {}, "phases": []}
 
 

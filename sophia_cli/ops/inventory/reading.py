@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,14 +58,15 @@ def read_inventory(
         Mistaken: one line a mistake, those of the memory's configuration among them.
         ConfigurationError: there is no file, it cannot be read at all, or it names no host.
     """
+    path = file_of(variables, (options or {}).get("config"), cwd)
+    if path is None or not os.path.lexists(path):
+        missing = path or usual_file(variables)
+        raise ConfigurationError(f"{missing}: no such file, so no hosts", _HINT)
     others: list[Mistake] = []
     try:
         load(variables, options, cwd)
     except Mistaken as error:
         others = error.mistakes
-    path = file_of(variables, (options or {}).get("config"), cwd)
-    if path is None:
-        raise ConfigurationError(f"{usual_file(variables)}: no such file, so no hosts", _HINT)
     return _read(path, path.parent, home_of(variables), others)
 
 
