@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sophia_cli.checks.check import Finding, skipped, unknown
 from sophia_cli.checks.hosts.expected import is_loopback
 from sophia_cli.checks.hosts.reach import Reach, reached_site
-from sophia_cli.checks.qdrant.asking import Directly, Hasty, HttpAsks, OverSsh, Ways
+from sophia_cli.checks.qdrant.asking import Hasty
 from sophia_cli.checks.qdrant.hearing import Hearing, Wanted, hear
 from sophia_cli.config.model import Vectors
 from sophia_cli.memory.model import Kind
@@ -24,6 +24,7 @@ from sophia_cli.ops.qdrant.asks import (
     in_parallel,
     peers_of,
 )
+from sophia_cli.ops.qdrant.over_http import Directly, HttpAsks, OverSsh, Ways
 
 if TYPE_CHECKING:
     from sophia_cli.checks.scene import Scene

@@ -8,11 +8,12 @@ from sophia_cli.config.model import Vectors
 from sophia_cli.memory.model import Kind
 from sophia_cli.ops.drain import left_drained
 from sophia_cli.ops.errors import GateFailed
-from sophia_cli.ops.qdrant.asks import Asks, Peer, SiteAsks, peers_of
+from sophia_cli.ops.qdrant.asks import Asks, Peer, peers_of
 from sophia_cli.ops.qdrant.container import CONFIGURATION, configuration, holds_data, why_not
 from sophia_cli.ops.qdrant.founding import may_be_founded
 from sophia_cli.ops.qdrant.gate import Patience, prove
 from sophia_cli.ops.qdrant.keys import notes, validate
+from sophia_cli.ops.qdrant.over_http import site_asks
 from sophia_cli.ops.qdrant.rolling import QdrantGuard
 from sophia_cli.ops.qdrant.stored import all_stored
 from sophia_cli.ops.qdrant.witnesses import look
@@ -30,7 +31,7 @@ def qdrant(site: Site, _: Sequence[str]) -> str:
         GateFailed, Unreachable: see `Gate`.
     """
     peers = peers_of(site.inventory)
-    with SiteAsks(site) as asks:
+    with site_asks(site) as asks:
         try:
             shown = prove(asks, peers, site.inventory.services.qdrant.shards, Patience())
         except GateFailed as error:
@@ -52,7 +53,7 @@ def qdrant_collections(site: Site, _: Sequence[str]) -> str:
     """
     service, peers = site.inventory.services.qdrant, peers_of(site.inventory)
     names = [f"{Vectors().prefix}_{kind}" for kind in Kind]
-    with SiteAsks(site) as asks:
+    with site_asks(site) as asks:
         if service.replication_factor <= len(peers) and all_stored(asks, peers, names):
             return "; ".join(f"{name} is there, as it should be on every peer" for name in names)
         from sophia_cli.ops.qdrant.collections import ensure, wanted_layouts
@@ -66,7 +67,7 @@ def qdrant_founding(site: Site, _: Sequence[str]) -> str:
     Raises:
         GateFailed, Unreachable: see `Gate`.
     """
-    with SiteAsks(site) as asks:
+    with site_asks(site) as asks:
         return may_be_founded(asks, peers_of(site.inventory), lambda host: holds_data(site, host))
 
 

@@ -15,10 +15,11 @@ from typing import Protocol
 
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.qdrant.answers import plain
-from sophia_cli.ops.qdrant.asks import Answer, Asks, Peer, Silence, SiteAsks, peers_of
+from sophia_cli.ops.qdrant.asks import Answer, Asks, Peer, Silence, peers_of
 from sophia_cli.ops.qdrant.audit import audit
 from sophia_cli.ops.qdrant.container import holds_data, why_not
 from sophia_cli.ops.qdrant.gate import Patience, prove
+from sophia_cli.ops.qdrant.over_http import site_asks
 from sophia_cli.ops.qdrant.startup import Explanation
 from sophia_cli.ops.qdrant.witnesses import Look, look
 from sophia_cli.ops.site import Site
@@ -170,12 +171,12 @@ class QdrantGuard:
 
     def before(self, site: Site, host: str) -> str:
         """See `Guard`."""
-        with SiteAsks(site) as asks:
+        with site_asks(site) as asks:
             return _change(site, asks).before(host)
 
     def after(self, site: Site, host: str) -> str:
         """See `Guard`."""
-        with SiteAsks(site) as asks:
+        with site_asks(site) as asks:
             return _change(site, asks).after(host)
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sophia_cli.checks.qdrant import CHECKS
-from sophia_cli.checks.qdrant.asking import Directly, HttpAsks
 from sophia_cli.ops.inventory.services import Qdrant
 from sophia_cli.ops.qdrant.asks import Answer, Peer
 from sophia_cli.ops.qdrant.collections import ensure, wanted_layouts
+from sophia_cli.ops.qdrant.over_http import Directly, HttpAsks
 from tests.checks.cluster_scene import alarms, findings_of, scene_of
 from tests.lab.standin.cluster import StandinCluster, until
 

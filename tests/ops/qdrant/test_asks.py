@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from sophia_cli.ops.inventory.model import Inventory
-from sophia_cli.ops.qdrant.asks import Answer, Peer, Silence, SiteAsks, peers_of
+from sophia_cli.ops.qdrant.asks import Answer, Peer, Silence, peers_of
+from sophia_cli.ops.qdrant.over_http import HttpAsks, site_asks
 from tests.ops.qdrant.loopback import Loopbacks
 from tests.ops.qdrant.recorded import FIXTURES as ALL
 from tests.ops.qdrant.recorded import recording
@@ -73,8 +74,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def asks() -> Iterator[SiteAsks]:
-    with SiteAsks(site(inventory(), Loopbacks())) as asking:
+def asks() -> Iterator[HttpAsks]:
+    with site_asks(site(inventory(), Loopbacks())) as asking:
         yield asking
 
 
@@ -82,18 +83,18 @@ def _peer(url: str) -> Peer:
     return Peer("node1", url, "http://127.0.0.1:6335")
 
 
-def test_an_answer_is_the_peers_own_and_the_key_goes_along(server: Server, asks: SiteAsks) -> None:
+def test_an_answer_is_the_peers_own_and_the_key_goes_along(server: Server, asks: HttpAsks) -> None:
     answer = asks.ask(_peer(server.url), "GET", "/cluster")
 
     assert answer == recording("healthy-cluster-from-1").answer
     assert server.headers == [KEYS["qdrant-api-key"]]
 
 
-def test_a_text_is_an_answer_too(server: Server, asks: SiteAsks) -> None:
+def test_a_text_is_an_answer_too(server: Server, asks: HttpAsks) -> None:
     assert asks.ask(_peer(server.url), "GET", "/readyz") == Answer(200, "all shards are ready")
 
 
-def test_an_order_carries_its_body_and_an_error_its_words(server: Server, asks: SiteAsks) -> None:
+def test_an_order_carries_its_body_and_an_error_its_words(server: Server, asks: HttpAsks) -> None:
     answer = asks.ask(_peer(server.url), "PUT", "/points", {"points": [1]})
 
     assert isinstance(answer, Answer)
@@ -105,14 +106,14 @@ def test_an_order_carries_its_body_and_an_error_its_words(server: Server, asks: 
 
 
 def test_a_peer_that_never_answers_is_silent_and_may_have_done_it(
-    server: Server, asks: SiteAsks
+    server: Server, asks: HttpAsks
 ) -> None:
     said = asks.ask(_peer(server.url), "PUT", "/never", {}, timeout=0.2)
 
     assert said == Silence("no answer within 0.2 s", nobody=False)
 
 
-def test_where_nobody_listens_nothing_was_done(server: Server, asks: SiteAsks) -> None:
+def test_where_nobody_listens_nothing_was_done(server: Server, asks: HttpAsks) -> None:
     gone = server.url
     server.stop()
 
@@ -126,7 +127,7 @@ def test_where_nobody_listens_nothing_was_done(server: Server, asks: SiteAsks) -
 def test_a_host_that_is_not_reached_is_asked_anew_the_next_time(server: Server) -> None:
     connections = Loopbacks()
     connections.gone.add("node1")
-    with SiteAsks(site(inventory(), connections)) as asks:
+    with site_asks(site(inventory(), connections)) as asks:
         assert asks.ask(_peer(server.url), "GET", "/cluster") == Silence(
             "node1: not reached by SSH"
         )

@@ -19,9 +19,10 @@ import pytest
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.gates import qdrant as gates
 from sophia_cli.ops.inventory.model import Inventory
-from sophia_cli.ops.qdrant.asks import Answer, Peer, SiteAsks, peers_of
+from sophia_cli.ops.qdrant.asks import Answer, Peer, peers_of
 from sophia_cli.ops.qdrant.audit import audit
 from sophia_cli.ops.qdrant.gate import Patience, prove
+from sophia_cli.ops.qdrant.over_http import HttpAsks, site_asks
 from sophia_cli.ops.qdrant.rolling import RollingChange
 from sophia_cli.ops.site import Site
 from tests.lab.standin.cluster import StandinCluster
@@ -41,7 +42,7 @@ class Deployed:
     cluster: StandinCluster
     site: Site
     peers: tuple[Peer, ...]
-    asks: SiteAsks
+    asks: HttpAsks
 
     def whole(self) -> str:
         return prove(self.asks, self.peers, 3, PATIENT)
@@ -80,7 +81,7 @@ def deployed(tmp_path: Path) -> Iterator[Deployed]:
             }
         )
         place = site(wanted, Loopbacks())
-        with SiteAsks(place) as asks:
+        with site_asks(place) as asks:
             yield Deployed(cluster, place, peers_of(wanted), asks)
 
 
