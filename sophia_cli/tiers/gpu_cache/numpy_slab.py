@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
+from sophia_cli.tiers.gpu_cache.machine_memory import check_room
 from sophia_cli.tiers.gpu_cache.slab import Floats, OutOfDeviceMemory, Slots
 
 _BLOCK = 256
@@ -27,6 +28,7 @@ class NumpySlab:
     dtype = "float32"
 
     def __init__(self, capacity: int, dimension: int) -> None:
+        check_room(capacity * dimension * 4)
         with _memory():
             self.rows: Floats = np.empty((capacity, dimension), np.float32)
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from sophia_cli.errors import ConfigurationError
+from sophia_cli.tiers.gpu_cache.machine_memory import check_room
 from sophia_cli.tiers.gpu_cache.slab import Floats, OutOfDeviceMemory, Slots
 
 _GRAIN = 32768  # numbers, from which on torch shares work among threads (at::internal::GRAIN_SIZE)
@@ -34,6 +35,8 @@ class TorchSlab:
     def __init__(self, capacity: int, dimension: int, device: torch.device) -> None:
         self.device, self._dimension = _name(device), dimension
         self.dtype = "float32" if device.type == "cpu" else "float16"
+        if device.type == "cpu":
+            check_room(capacity * dimension * 4)
         with _guarded():
             self.rows = torch.empty(
                 (capacity, dimension), dtype=getattr(torch, self.dtype), device=device

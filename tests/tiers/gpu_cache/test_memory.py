@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sophia_cli.tiers.gpu_cache import GpuCache, Settings
+from sophia_cli.tiers.gpu_cache.devices import opener
 from sophia_cli.tiers.gpu_cache.slab import OutOfDeviceMemory
 
 from .slabs import DIMENSION, Failing, FakeDevice, vectors
@@ -30,6 +31,16 @@ def test_a_slab_that_does_not_fit_is_halved_until_it_does() -> None:
     assert "FAKE: CUDA out of memory" in stats.notes[0]
     assert stats.vectors.budget == 100 * ROW
     assert cache.rows.put(["a"], vectors(1)) == 1
+
+
+@pytest.mark.parametrize("library", ["numpy", "cpu"])
+def test_a_slab_is_never_greater_than_the_memory_of_the_machine(library: str) -> None:
+    """Where the system promises any number of bytes, only its end would tell."""
+    if library == "cpu":
+        pytest.importorskip("torch", reason="the extra gpu is not installed")
+    slabs = opener(library)
+    with pytest.raises(OutOfDeviceMemory, match=r"bytes are more than the [\d,]+ of this machine"):
+        slabs.open(1 << 40, 384)
 
 
 def test_a_device_without_any_room_is_done_without_and_says_so() -> None:
