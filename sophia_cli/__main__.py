@@ -54,6 +54,7 @@ _PAUSE = 0.01
 _ROUNDS = 5
 _UNREACHABLE = 4
 _INTERRUPTED = 130
+_BY_THE_USER = ("interrupted", _INTERRUPTED)  # code and status
 
 
 def main() -> int:
@@ -70,7 +71,7 @@ def main() -> int:
             return _look(arguments)
         return _ask(arguments)
     except KeyboardInterrupt:
-        return _say("interrupted", "what was done before stays", "interrupted", _INTERRUPTED)
+        return _say("interrupted", "what was done before stays", *_BY_THE_USER)
 
 
 def for_resident(arguments: list[str]) -> bool:
@@ -265,13 +266,13 @@ def _wait(connection: "socket") -> int:
             if interrupted:
                 return _INTERRUPTED
             interrupted = True
-            try:
+            try:  # noqa: SIM105  (contextlib is not loaded)
                 connection.sendall(wire.INTERRUPT)
             except OSError:
-                return _INTERRUPTED
+                pass  # it has ended just now; how, is still to be read
             continue
         if interrupted:
-            return _INTERRUPTED
+            return _say(f"interrupted; {fault}", "what was done before stays", *_BY_THE_USER)
         return _say(
             f"{fault}: it may or may not be done",
             "run it again: a memory that is already stored is not stored twice",

@@ -147,6 +147,7 @@ def test_more_requests_than_are_open_at_once_are_all_answered(edit: Start) -> No
 def test_ctrl_c_ends_it(edit: Start, way: tuple[str, ...]) -> None:
     editor = edit(way=way)
     editor.process.send_signal(signal.SIGINT)
+    editor.process.wait(30)  # its input ends afterwards: that would end it as well
     status, out, error = editor.close()
     assert (status, out) == (130, "")
     assert error.startswith("sophia: interrupted\n")
