@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from sophia_cli.memory.understanding.calendar_words import may_begin, may_name_a_time, phrase
+from sophia_cli.memory.understanding.calendar_words import Phrase, may_begin, may_name_a_time
 from sophia_cli.memory.understanding.dates_joined import Reader
 from sophia_cli.memory.understanding.dates_relative import BEFORE
 from sophia_cli.memory.understanding.events import event_at
@@ -58,12 +58,12 @@ class Anchored:
 # Where a date may begin: not within a word, an address, a path, a version or a price.
 _STARTS = re.compile(r"(?<![\w@#$€£/\\:=~+&-])(?<!\w['’.,])(?=[a-z0-9])")
 _NEAR = 3 * DAY
-_SIDE = phrase(
+_SIDE = Phrase(
     r"(?:(?P<near>right|just|shortly|soon|immediately) )?"
     r"(?P<side>since|starting|from|before|prior(?= to)|after|until|till|by|up(?= to)"
     r"|through)(?: (?:of|to|in|on|from))? (?!lately|recently)"
 )
-_ONWARDS = phrase(r" (?:on|onwards?)(?!\w)")
+_ONWARDS = Phrase(r" (?:on|onwards?)(?!\w)")
 # What is over includes the day or month it is over with: "by Friday", "until May".
 _UNTIL = ("until", "till", "by", "up", "through")
 # Where it begins and ends, and what it is; None keeps shorter readings of the same words away.

@@ -12,9 +12,9 @@ from sophia_cli.memory.understanding.calendar_words import (
     ORDINAL,
     UNIT,
     WEEKDAY_NAMES,
+    Phrase,
     counted,
     may_begin,
-    phrase,
     place,
     weekday_number,
 )
@@ -38,28 +38,28 @@ _DEEPEST = 2
 
 _DAY_UNITS = "day|night|morning|afternoon|evening"
 _UNITS = f"{_DAY_UNITS}|weekend|week|fortnight|month|quarter|year|decade"
-OFFSET = phrase(
+OFFSET = Phrase(
     rf"(?:{NUMBER} {UNIT}|(?:the )?(?P<the>{_UNITS}|{WEEKDAY_NAMES}))"
     r" (?P<side>before|after|following|prior(?= to))(?: to)? "
 )
 _UNIT_OF = rf"(?P<the>{_UNITS}) (?P<side>of) "
 # Not "the second day of the conference".
-UNIT_OF_EVENT = phrase(rf"(?:on )?the {_UNIT_OF}")
-_UNIT_OF_DATE = phrase(rf"(?:the )?{_UNIT_OF}")
+UNIT_OF_EVENT = Phrase(rf"(?:on )?the {_UNIT_OF}")
+_UNIT_OF_DATE = Phrase(rf"(?:the )?{_UNIT_OF}")
 _CUES = "(?:in|on|at|of|for|from|during|over|within|around|throughout)"
-_CUE = phrase(rf"{_CUES} (?!{_CUES} |lately|recently)")
-_PART = phrase(
+_CUE = Phrase(rf"{_CUES} (?!{_CUES} |lately|recently)")
+_PART = Phrase(
     r"(?:the )?(?:(?P<part>early|mid|late)(?:(?: (?:in|of))? |-)"
     r"|(?:very )?(?P<edge>beginning|start|middle|end) of )"
 )
-_NTH = phrase(
+_NTH = Phrase(
     rf"(?:the )?{ORDINAL} (?:(?P<unit>day|week|month|quarter|half)|(?P<weekday>{WEEKDAY_NAMES}))"
     r" (?:of|in) "
 )
-_SOME = phrase(rf"(?:the )?(?P<edge>first|last) {NUMBER} {UNIT} (?:of|in) ")
-_LED = phrase(r"(?P<lead>between|from) ")
-_TO = phrase(r"(?: ?[-–—/] ?| (?:to|until|till|through|up to) )")
-_AND = phrase(r" (?:and|&) ")
+_SOME = Phrase(rf"(?:the )?(?P<edge>first|last) {NUMBER} {UNIT} (?:of|in) ")
+_LED = Phrase(r"(?P<lead>between|from) ")
+_TO = Phrase(r"(?: ?[-–—/] ?| (?:to|until|till|through|up to) )")
+_AND = Phrase(r" (?:and|&) ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Container
 from datetime import timedelta
 from typing import NamedTuple
 
-from sophia_cli.memory.understanding.calendar_words import phrase
+from sophia_cli.memory.understanding.calendar_words import Phrase
 from sophia_cli.memory.understanding.dates_joined import OFFSET, UNIT_OF_EVENT
 from sophia_cli.memory.understanding.dates_relative import BEFORE, offset
 from sophia_cli.memory.understanding.stretches import DAY
@@ -16,11 +16,11 @@ _NEAR = 3
 _OPEN = 365
 _MOST_WORDS = 10
 
-_SIDE = phrase(
+_SIDE = Phrase(
     r"(?P<near>right |just |shortly |soon |immediately )?"
     r"(?P<side>before|after|since|until|till|prior(?= to)|during)(?: to)? "
 )
-_DETERMINER = phrase(
+_DETERMINER = Phrase(
     r"(?:the|our|my|your|his|her|their|its"
     r"|(?!(?:it|that|this|what|who|there|here|let|he|she)['’])\w{1,40}['’]s) (?=[^\W\d_])"
 )

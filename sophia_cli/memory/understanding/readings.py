@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sophia_cli.memory.understanding.calendar_words import phrase
+from sophia_cli.memory.understanding.calendar_words import Phrase
 from sophia_cli.memory.understanding.stretches import Stretch
 
 # 1896 and 1904 were leap years, 1900 was none.
@@ -46,7 +46,7 @@ class Reading:
 class Form(NamedTuple):
     """A pattern, and the reading of what it found, by the time of asking."""
 
-    pattern: re.Pattern[str]
+    pattern: Phrase
     reading: Callable[[re.Match[str], datetime], Reading]
 
 
@@ -61,7 +61,7 @@ def by_year(pattern: str, meaning: Callable[[re.Match[str], int], Stretch]) -> F
 
         return Reading(found.end(), when, yearly=not named)
 
-    return Form(phrase(pattern), reading)
+    return Form(Phrase(pattern), reading)
 
 
 def by_now(pattern: str, meaning: Callable[[re.Match[str], datetime], Stretch]) -> Form:
@@ -70,7 +70,7 @@ def by_now(pattern: str, meaning: Callable[[re.Match[str], datetime], Stretch]) 
     def reading(found: re.Match[str], now: datetime) -> Reading:
         return Reading(found.end(), lambda _: meaning(found, now))
 
-    return Form(phrase(pattern), reading)
+    return Form(Phrase(pattern), reading)
 
 
 def read(forms: Iterable[Form], text: str, at: int, now: datetime) -> Reading | None:
