@@ -15,6 +15,8 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=26,<27'
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	# Where nothing is to be written beside the sources, every process would compile them anew.
+	$(BIN)/python -m compileall -q sophia_cli
 	touch $@
 
 run: $(VENV)/installed  ## Installs, starts a memory, fills it with this project's docs, recalls
@@ -30,7 +32,8 @@ run: $(VENV)/installed  ## Installs, starts a memory, fills it with this project
 	@echo "That memory is in .demo. Your own: $(BIN)/sophia remember \"...\""
 
 test: $(VENV)/installed check  ## Format, lint, types and every test
-	$(BIN)/pytest -n 3 --dist loadfile -m "not lab"
+	# In the order of the directories: the long tests stand alone in their files, and come early.
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not lab"
 
 test-crash: $(VENV)/installed  ## The crash test in full: 20 kills of each process, 2,000 memories
 	SOPHIA_TEST_CRASHES=20 $(BIN)/pytest -m crash -s
