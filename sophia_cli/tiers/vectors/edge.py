@@ -121,14 +121,17 @@ class EdgeVectors:
         words, wanted = sparse.asked(text), condition(where)
         with self._reading(kind) as shard:
             population = shard.info().points_count
-            requests = [
-                candidates_request(
-                    signal, words if signal in SPARSE else dense, wanted, limit, population
+            # One after the other: a batch of two takes a fifth longer than both.
+            brought = [
+                shard.query(
+                    candidates_request(
+                        signal, words if signal in SPARSE else dense, wanted, limit, population
+                    )
                 )
                 for signal in BRINGING
             ]
             ids, scores = united(
-                shard.query_batch(engine.QueryBatchRequest(requests)),
+                brought,
                 lambda ids: shard.query(own_request(dense, ids, population)),
                 limit,
                 attrgetter("int"),
