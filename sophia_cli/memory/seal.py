@@ -8,16 +8,14 @@ its payload, is noticed where it is, without its vectors being moved.
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic_core import to_json
 
 from sophia_cli.memory.model import IndexEntry, Vector
 from sophia_cli.memory.wire import memory_to_text
-
-_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Seal(NamedTuple):
@@ -45,7 +43,7 @@ def seal_of(entry: IndexEntry, digest: int) -> Seal:
 def hash_of(text: str, *fields: Any) -> int:
     """A hash of the memory as a text and of its other fields, in the order of `_fields`."""
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8)
-    digest.update(b"\0" + _canonical(fields).encode("utf-8", "replace"))
+    digest.update(b"\0" + to_json(fields))
     return int.from_bytes(digest.digest(), "big", signed=True)
 
 

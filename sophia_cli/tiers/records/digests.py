@@ -151,8 +151,9 @@ class Digests:
         """
 
         def work(connection: Connection) -> list[Sum]:
-            rows = connection.execute(
-                (_digests(_RANGE) + _SUMS).encode(),
+            rows = _rows(
+                connection,
+                _digests(_RANGE) + _SUMS,
                 {
                     "kind": kind.value,
                     "low": bounds[0],
@@ -160,7 +161,7 @@ class Digests:
                     "bounds": list(bounds[:-1]),
                     "now": now,
                 },
-            ).fetchall()
+            )
             found = {place: Sum(count, int(total)) for place, count, total in rows}
             return [found.get(place, Sum()) for place in range(1, len(bounds))]
 
@@ -172,11 +173,13 @@ class Digests:
         """The digests of the first `limit` of a range, in the order of their ids."""
 
         def work(connection: Connection) -> dict[UUID, int]:
-            rows = connection.execute(
-                (_digests(f"{_RANGE} ORDER BY m.id LIMIT %(limit)s") + _EACH).encode(),
-                {"kind": kind.value, "low": low, "high": high, "now": now, "limit": limit},
-            ).fetchall()
-            return dict(rows)
+            return dict(
+                _rows(
+                    connection,
+                    _digests(f"{_RANGE} ORDER BY m.id LIMIT %(limit)s") + _EACH,
+                    {"kind": kind.value, "low": low, "high": high, "now": now, "limit": limit},
+                )
+            )
 
         return self._database.ask(work)
 
@@ -184,10 +187,8 @@ class Digests:
         """What the records say of these ids, all at one moment; absent ids are left out."""
 
         def work(connection: Connection) -> dict[UUID, Standing]:
-            rows = connection.execute(
-                (_digests("m.id = ANY(%(ids)s)") + _STANDING).encode(),
-                {"ids": list(ids), "now": now},
-            ).fetchall()
+            statement = _digests("m.id = ANY(%(ids)s)") + _STANDING
+            rows = _rows(connection, statement, {"ids": list(ids), "now": now})
             return {
                 id_: Standing(Kind(kind), live, bool(over), owed, embedded, digest if live else 0)
                 for id_, kind, live, over, owed, embedded, digest in rows
@@ -267,6 +268,18 @@ class Digests:
             return [row[0] for row in rows]
 
         return self._database.ask(work)
+
+
+def _rows(connection: Connection, statement: str, values: dict[str, Any]) -> list[Any]:
+    """The rows of a statement over the digests.
+
+    Its parts are joined by hashes: before PostgreSQL has looked at the tables (`ANALYZE`), which
+    follows a large ingest by minutes, it expects a page of one row, and thousands joined in loops
+    take longer than anybody waits.
+    """
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_nestloop = off")
+        return connection.execute(statement.encode(), values).fetchall()
 
 
 def _digests(which: str) -> str:

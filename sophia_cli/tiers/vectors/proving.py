@@ -37,16 +37,18 @@ def proven(
             offset=start, limit=min(limit, POINTS), with_payload=True, with_vector=False
         )
     )
-    # An id that is a number is nobody's that sophia knows.
-    records = [record for record in records if isinstance(record.id, UUID)]
-    ids = [cast(UUID, record.id) for record in records]
+    # The engine makes a new UUID at each look at an id. One that is a number is nobody's that
+    # sophia knows.
+    known = [(id_, record) for record in records if isinstance(id_ := record.id, UUID)]
+    ids = [id_ for id_, _ in known]
     if not ids:
         return [], [], cast("UUID | None", following)
     towards = direction(dimension)
-    dense, context = (_cosines(shard, ids, name, towards) for name in DENSE)
+    these = engine.Filter(must=[engine.HasIdCondition(set(ids))])
+    dense, context = (_cosines(shard, len(ids), these, name, towards) for name in DENSE)
     digests = [
-        digest_of(record.payload, dense.get(id_, 2.0), context.get(id_, 2.0))
-        for id_, record in zip(ids, records, strict=True)
+        digest_of(record.payload, dense.get(id_.int, 2.0), context.get(id_.int, 2.0))
+        for id_, record in known
     ]
     return ids, digests, cast("UUID | None", following)
 
@@ -68,19 +70,20 @@ def differing(shard: engine.EdgeShard, entries: Sequence[IndexEntry]) -> dict[UU
 
 
 def _cosines(
-    shard: engine.EdgeShard, ids: Sequence[UUID], name: str, towards: Vector
-) -> dict[UUID, float]:
+    shard: engine.EdgeShard, limit: int, these: engine.Filter, name: str, towards: Vector
+) -> dict[int, float]:
+    """By the number of an id, whose hash is cheaper than that of a UUID."""
     hits = shard.query(
         engine.QueryRequest(
-            limit=len(ids),
+            limit=limit,
             query=engine.Query.Nearest(towards.tolist(), using=name),
-            filter=engine.Filter(must=[engine.HasIdCondition(set(ids))]),
+            filter=these,
             params=_IN_FULL,
             with_payload=False,
             with_vector=False,
         )
     )
-    return {cast(UUID, hit.id): hit.score for hit in hits}
+    return {cast(UUID, hit.id).int: hit.score for hit in hits}
 
 
 def _vectors(stored: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sophia_cli.environment import utc_now
 from sophia_cli.memory.digest import point_digest
 from sophia_cli.memory.model import Draft, Kind
 from sophia_cli.tiers.records import Records
+from sophia_cli.tiers.records.database import Connection
 from sophia_cli.tiers.records.digests import FIRST, LAST, Sum
 from sophia_cli.tiers.records.memories import NewMemory
 
@@ -147,3 +148,27 @@ def test_vector_that_is_gone_or_cut_is_noticed_unless_it_is_owed(records: Record
     records.models.drop(ids[2:])
     records.outbox.owe([ids[3]])
     assert records.digests.without_vector(utc_now(), 10) == sorted(ids[1:3])
+
+
+def test_a_long_range_is_summed_up_before_postgresql_has_looked_at_the_tables(
+    records: Records,
+) -> None:
+    """As after a large ingest: joined in loops, 12,000 rows take longer than the time-out."""
+    add(records, [Draft("memory", session="a", turn=0)])
+
+    def fill(connection: Connection) -> None:
+        for table in (b"memory", b"memory_vector"):
+            connection.execute(b"ALTER TABLE %b SET (autovacuum_enabled = off)" % table)
+        connection.execute(
+            b"INSERT INTO memory (id, kind, content, session_id, turn, valid_from, created_at,"
+            b" updated_at) SELECT gen_random_uuid(), kind, content, session_id, n, valid_from,"
+            b" created_at, updated_at FROM memory, generate_series(1, 12000) n"
+        )
+        connection.execute(
+            b"INSERT INTO memory_vector SELECT m.id, v.model_id, v.vector"
+            b" FROM memory m, memory_vector v WHERE m.id <> v.memory_id"
+        )
+
+    records.database.run(fill)
+    (found,) = records.digests.sums(Kind.CODING, [FIRST, LAST], utc_now())
+    assert found.count == 12_001
