@@ -22,6 +22,7 @@ from tests.checks.breaking.vectors import (
 from tests.checks.conftest import Store
 from tests.checks.scenes import looks, worst
 from tests.commands.console import Console
+from tests.conftest import wait_until
 
 FAULTS: dict[str, tuple[str, Fault, Verdict, str]] = {
     "not found": ("VE-02", altered, Verdict.FAIL, "does not find"),
@@ -35,6 +36,7 @@ FAULTS: dict[str, tuple[str, Fault, Verdict, str]] = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_seen_while_it_lasts(store: Store, name: str) -> None:
     number, fault, verdict, says = FAULTS[name]
+    wait_until(lambda: not any("owed" in each.says for each in store.looks(number)))
     assert worst(store.looks(number)) is Verdict.PASS
     with fault(store):
         found = store.looks(number)

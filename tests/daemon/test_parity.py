@@ -69,6 +69,7 @@ def test_beside_the_resident_process(
     compare(by_the_resident_process, levelled(sophia, "borrowing", tmp_path))
 
 
+@pytest.mark.timeout(300)  # some fifty processes, one after the other
 def test_in_the_foreground_alone(
     by_the_resident_process: list[Ran], sophia: Sophia, tmp_path: Path
 ) -> None:
