@@ -119,6 +119,7 @@ def test_first_deployments_that_are_killed_are_brought_to_their_end(
         )
         assert _end(controller.hosts) == end, f"seed {_SEED}, {number}, {moment:.2f} s: {last}"
         _no_peer_is_left_out(controller.hosts)
+    lab.up()  # whoever comes next has secrets of its own
 
 
 def _anew(lab: Lab, controller: Controller) -> None:

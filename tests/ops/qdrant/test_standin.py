@@ -6,6 +6,7 @@ over a connection to its host.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
@@ -22,7 +23,7 @@ from sophia_cli.ops.inventory.model import Inventory
 from sophia_cli.ops.qdrant.asks import Answer, Peer, peers_of
 from sophia_cli.ops.qdrant.audit import audit
 from sophia_cli.ops.qdrant.gate import Patience, prove
-from sophia_cli.ops.qdrant.over_http import HttpAsks, site_asks
+from sophia_cli.ops.qdrant.over_http import Directly, HttpAsks, site_asks
 from sophia_cli.ops.qdrant.rolling import RollingChange
 from sophia_cli.ops.site import Site
 from tests.lab.standin.cluster import StandinCluster
@@ -202,3 +203,23 @@ def test_a_rolling_change_under_writes_loses_nothing_from_any_replica(deployed: 
     for number in range(3):
         assert deployed.held(number, writers.acknowledged) == set(writers.acknowledged)
     assert deployed.whole()
+
+
+def test_a_peer_with_other_secrets_is_not_changed(deployed: Deployed) -> None:
+    with contextlib.ExitStack() as stack:
+        asks = HttpAsks(Directly(), "another key", stack)
+        change = RollingChange(
+            asks, deployed.peers, 3, _Nobody(), lambda _: True, lambda _: None, 0.0
+        )
+        with pytest.raises(GateFailed, match=r"does not take the key .* \(HTTP 401\)") as refused:
+            change.before("node1")
+    assert "cluster.secrets_dir" in refused.value.hint
+
+
+class _Nobody:
+    """Must not be asked to drain."""
+
+    def drain(self, url: str) -> str:
+        raise AssertionError(url)
+
+    resume = drain
