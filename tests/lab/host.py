@@ -199,7 +199,9 @@ class Host:
 
     def stop_docker(self) -> None:
         """Stops its docker, and keeps a client from starting it."""
-        self.run("systemctl", "stop", "docker.socket", "docker.service", "containerd.service")
+        units = ("docker.socket", "docker.service", "containerd.service")
+        # A peer of Qdrant has a minute to end in.
+        self.run("systemctl", "stop", *units, timeout=150.0)
 
     def start_docker(self) -> None:
         """Starts its docker."""

@@ -5,6 +5,7 @@ A host that is mended is deployed to as if nothing had been.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,8 +127,8 @@ def test_a_peer_whose_disk_is_full_is_not_called_good(
     said, _ = _timed(controller, "deploy", "qdrant", "--yes")
     print(said)
     assert said.exit_status == 1, str(said)
-    assert "h3" in said.err
-    assert "The cluster is whole" in said.err
+    # Before a peer is changed, or after all of them: whichever asks first.
+    assert re.search(r"a probing write .* failed|The cluster is whole: .*h3", said.err)
 
 
 def test_another_host_key_is_refused_and_can_be_pinned(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -113,7 +114,8 @@ def test_with_the_drain_taken_out_the_audit_finds_what_is_lost(
         print(f"forced {forced}: {said.returncode}, lost {lost}\n{said.stderr}")
         if forced:
             assert said.returncode == 1, said.stderr
-            assert "lacks" in said.stderr
+            # Mostly the audit says it; at times the write that the gate makes is lost as well.
+            assert re.search(r" lacks \d+ points|a probing write .* failed", said.stderr)
             assert max(lost.values()) > 0
         elif any(lost.values()):
             assert said.returncode == 1, said.stderr
