@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,9 +35,13 @@ class _Monitoring:
         self._inventory = inventory
 
     def __getitem__(self, name: str) -> str:
+        return self._files[name]
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
         from sophia_cli.ops.monitoring import monitoring_files
 
-        return monitoring_files(self._inventory)[name]
+        return monitoring_files(self._inventory)
 
 
 def values_for(site: Site, host: str, facts: object, sources: Sources) -> Values:

@@ -13,6 +13,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
@@ -103,7 +104,7 @@ class Values:
         """
         seen = _Secrets(self.secrets, secrets)
         try:
-            filled = _JINJA.from_string(text).render(self._names(seen))
+            filled = _template(text).render(self._names(seen))
         except (TemplateError, ValueError, TypeError, ArithmeticError) as error:
             raise ConfigurationError(_said(error)) from None
         return Filled(filled, seen.used)
@@ -129,9 +130,7 @@ class Values:
         if alone is None:
             return self.fill(text, secrets=secrets).text if "{" in text else text
         try:
-            found = _JINJA.compile_expression(alone[1], undefined_to_none=False)(
-                self._names(_Secrets(self.secrets, secrets))
-            )
+            found = _expression(alone[1])(self._names(_Secrets(self.secrets, secrets)))
             # An undefined value says what is missing once it is used.
             return str(found) if isinstance(found, StrictUndefined) else found
         except (TemplateError, ValueError, TypeError, ArithmeticError) as error:
@@ -142,9 +141,7 @@ class Values:
             **self.names,
             "secrets": secrets,
             "digest": self._digest,
-            "template": lambda name: _JINJA.from_string(self.text_of(name)).render(
-                self._names(secrets)
-            ),
+            "template": lambda name: _template(self.text_of(name)).render(self._names(secrets)),
         }
 
     def _digest(self, *paths: str) -> str:
@@ -154,6 +151,11 @@ class Values:
         """
         joined = "\n".join(self.digests.get(path, "") for path in paths)
         return hashlib.sha256(joined.encode()).hexdigest()[:16]
+
+
+# The same texts are filled in for every host.
+_template = lru_cache(maxsize=512)(_JINJA.from_string)
+_expression = lru_cache(maxsize=512)(partial(_JINJA.compile_expression, undefined_to_none=False))
 
 
 def _said(error: Exception) -> str:
