@@ -75,7 +75,7 @@ def _finds(scene: Scene) -> Iterator[Finding]:
             found += comes or _crowded(nearest)
         evidence = f"{count:,} points; {found} of {tried} were found by their own vector"
         if not tried:
-            yield skipped("nothing that is there can be looked for: all of it is owed", kind)
+            yield skipped("none of its newest memories is indexed and settled", kind)
         elif not found:
             yield failed("a search does not find what is there", kind, evidence)
         else:

@@ -36,7 +36,7 @@ FAULTS: dict[str, tuple[str, Fault, Verdict, str]] = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_seen_while_it_lasts(store: Store, name: str) -> None:
     number, fault, verdict, says = FAULTS[name]
-    wait_until(lambda: not any("owed" in each.says for each in store.looks(number)))
+    wait_until(lambda: not any("settled" in each.says for each in store.looks(number)))
     assert worst(store.looks(number)) is Verdict.PASS
     with fault(store):
         found = store.looks(number)

@@ -57,10 +57,12 @@ class Silence:
 
     Attributes:
         nobody: whether it is sure that nobody listens there.
+        status: of an answer that was none to the question; 0 where none came.
     """
 
     reason: str
     nobody: bool = False
+    status: int = 0
 
 
 class Asks(Protocol):

@@ -93,7 +93,7 @@ class RollingChange:
         seen = look(self.asks, self.peers)
         said = next(said.cluster for said in seen if said.peer.host == host)
         if isinstance(said, Silence):
-            self._refuse_stranger(peer)
+            _refuse_stranger(peer, said)
             self._refuse_lost(seen, peer)
             return f"{host} does not answer ({said.reason}): there is nothing to drain"
         if not said.enabled:
@@ -128,21 +128,6 @@ class RollingChange:
             for peer in self.peers
             if plain(peer.uri) in listed or peer.host in seen.views or peer.host == host
         )
-
-    def _refuse_stranger(self, peer: Peer) -> None:
-        """Refuses to change a peer that runs and does not take our key.
-
-        Raises:
-            GateFailed: its cluster has other secrets; changed one by one, its peers would part.
-        """
-        answer = self.asks.ask(peer, "GET", "/cluster")
-        if isinstance(answer, Answer) and answer.status in _KEY_REFUSED:
-            raise GateFailed(
-                f"qdrant: {peer.host} runs and does not take the key of this machine's secrets "
-                f"(HTTP {answer.status}): it was deployed with others",
-                "deploy from the machine that has them, or bring its secrets here "
-                f"(cluster.secrets_dir); {peer.host} was not restarted",
-            )
 
     def _refuse_lost(self, seen: Look, peer: Peer) -> None:
         """Refuses to start a peer whose storage is gone while the others still list it.
@@ -181,6 +166,21 @@ class RollingChange:
                 f"on {peer.host}: docker logs sophia-qdrant",
             )
         raise GateFailed(f"qdrant: {peer.host} did not start: {known.cause}", known.next_step)
+
+
+def _refuse_stranger(peer: Peer, said: Silence) -> None:
+    """Refuses to change a peer that runs and does not take our key.
+
+    Raises:
+        GateFailed: its cluster has other secrets; changed one by one, its peers would part.
+    """
+    if said.status in _KEY_REFUSED:
+        raise GateFailed(
+            f"qdrant: {peer.host} runs and does not take the key of this machine's secrets "
+            f"(HTTP {said.status}): it was deployed with others",
+            "deploy from the machine that has them, or bring its secrets here "
+            f"(cluster.secrets_dir); {peer.host} was not restarted",
+        )
 
 
 class QdrantGuard:

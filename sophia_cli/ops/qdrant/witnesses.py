@@ -159,7 +159,7 @@ def _read(answer: Answer | Silence, reading: Callable[[object], T]) -> T | Silen
     if isinstance(answer, Silence):
         return answer
     if answer.status != 200:
-        return Silence(answer.error)
+        return Silence(answer.error, status=answer.status)
     try:
         return reading(answer.result)
     except Unreadable as error:
