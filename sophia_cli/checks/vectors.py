@@ -134,10 +134,11 @@ def _layout(scene: Scene) -> Iterator[Finding]:
     if why := _absent(scene):
         yield skipped(why)
         return
+    from sophia_cli.memory.model import KINDS
     from sophia_cli.tiers.vectors.edge import is_current
 
     directory = scene.home.vectors
-    if not (directory / "lock").exists():
+    if not any((directory / kind).exists() for kind in KINDS):
         yield skipped("there are none yet")
     elif is_current(directory):
         yield passed("they are laid out as this version does it")

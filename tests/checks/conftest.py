@@ -38,6 +38,11 @@ class Store:
         """What a check finds."""
         return looks(self.home.root, number, service=self.opened.service, **settings)
 
+    def settle(self) -> None:
+        """Pays what the index owes, which here nobody else does."""
+        while self.opened.service.indexer.drain(everything=True):
+            pass
+
     def sql(self, *statements: str) -> list[Any]:
         """Runs statements by themselves; returns the rows of the last."""
         found: list[Any] = []

@@ -22,7 +22,6 @@ from tests.checks.breaking.vectors import (
 from tests.checks.conftest import Store
 from tests.checks.scenes import looks, worst
 from tests.commands.console import Console
-from tests.conftest import wait_until
 
 FAULTS: dict[str, tuple[str, Fault, Verdict, str]] = {
     "not found": ("VE-02", altered, Verdict.FAIL, "does not find"),
@@ -36,13 +35,20 @@ FAULTS: dict[str, tuple[str, Fault, Verdict, str]] = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_seen_while_it_lasts(store: Store, name: str) -> None:
     number, fault, verdict, says = FAULTS[name]
-    wait_until(lambda: not any("settled" in each.says for each in store.looks(number)))
+    store.settle()
     assert worst(store.looks(number)) is Verdict.PASS
     with fault(store):
         found = store.looks(number)
         assert worst(found) is verdict, found
         assert says in found[0].says
     assert worst(store.looks(number)) is Verdict.PASS
+
+
+def test_where_nothing_is_stored_yet_no_layout_is_missed(home: Path) -> None:
+    made = Home(home).prepare()
+    made.vectors.mkdir(exist_ok=True)
+    (made.vectors / "lock").touch()  # as it is while another process begins
+    assert worst(looks(home, "VE-04")) is Verdict.SKIPPED
 
 
 def test_a_stranger_who_has_the_directory(home: Path) -> None:

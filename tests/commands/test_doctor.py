@@ -48,7 +48,7 @@ def rows(sophia: Sophia, *arguments: str, status: int = 0, **more: Any) -> list[
 @pytest.mark.parametrize("options", [(), ("--no-daemon",)])
 def test_a_healthy_laptop_is_all_green(healthy: Sophia, options: tuple[str, ...]) -> None:
     found = rows(healthy, "doctor", *options)
-    assert {row["verdict"] for row in found} <= WELL, found
+    assert [row for row in found if row["verdict"] not in WELL] == []
     assert {row["check"] for row in found} == {check.number for check in all_checks()}
     looked = {row["check"] for row in found if row["verdict"] == "pass"}
     assert {"MA-02", "CO-01", "RE-01", "PG-01", "RD-01", "VE-02", "EM-01"} <= looked
@@ -59,7 +59,7 @@ def test_a_healthy_laptop_is_all_green(healthy: Sophia, options: tuple[str, ...]
 def test_where_nothing_runs_it_is_opened_and_closed_again(home: Path) -> None:
     sophia = Sophia(home)
     found = rows(sophia, "doctor")
-    assert {row["verdict"] for row in found} <= WELL, found
+    assert [row for row in found if row["verdict"] not in WELL] == []
     verdicts = {row["check"]: row["verdict"] for row in found}
     assert verdicts["RE-01"] == "skipped"
     assert verdicts["PG-01"] == verdicts["RD-01"] == verdicts["EM-01"] == "pass"
