@@ -15,7 +15,7 @@ from sophia_cli.ops.applying import Applied, Applying
 from sophia_cli.ops.connection.pool import HostConnections
 from sophia_cli.ops.connection.redaction import Redactor
 from sophia_cli.ops.errors import OutcomeUnknown
-from sophia_cli.ops.gates.registry import GATES, GUARDS
+from sophia_cli.ops.gates.registry import GATES, GUARDS, LOOKING
 from sophia_cli.ops.hooks import ALL, Ended, Hooks
 from sophia_cli.ops.journal import HostJournal, Journal
 from sophia_cli.ops.journal_event import Event, What, new_run
@@ -128,6 +128,9 @@ class Deployment:
         outcome = "failed"
         try:
             hooks.before(ALL, hosts)
+            # What a hook does between two phases, a gate has to see.
+            if not plan.open and hooks.directory is None:
+                applying.look_ahead(LOOKING)
             for playbook in plan.phases:
                 self._phase(playbook, applying, hooks, left)
             outcome = "ok"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -142,6 +143,31 @@ def test_a_gate_that_does_not_open_stops_what_comes_after_it(town: Town) -> None
     assert asked == [("a", "b")]
     assert (town.folder / "a" / "1").exists()
     assert not (town.folder / "a" / "2").exists()
+
+
+def test_gates_that_look_ahead_meet_and_are_told_in_their_turn(town: Town) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def meets(site: Site, hosts: Sequence[str]) -> str:
+        both.wait()
+        return "well"
+
+    def refuses(site: Site, hosts: Sequence[str]) -> str:
+        both.wait()
+        raise GateFailed("b: says no", "ask again")
+
+    town.gates |= {"first": meets, "second": refuses, "last": meets}
+    names = ("first", "second", "last")
+    town.write("".join(f"  - {{name: is {n} well, on: qdrant, gate: {n}}}\n" for n in names))
+    plan = town.plan()
+    applying = town.applying(plan)
+    applying.look_ahead(["first", "second"])  # alone, each of them would wait in vain
+    with pytest.raises(GateFailed, match="test: is second well: b: says no"):
+        applying.phase(plan.phases[0])
+    assert [each[::2] for each in town.happened(What.GATE_OPENED, What.STEP_FAILED)] == [
+        ("gate opened", "is first well"),
+        ("step failed", "is second well"),
+    ]
 
 
 def test_a_gate_that_is_not_wanted_is_not_asked(town: Town) -> None:

@@ -14,6 +14,7 @@ from sophia_cli.ops.errors import GateFailed, HostUnreachable
 from sophia_cli.ops.gates.patience import last_words, patiently
 from sophia_cli.ops.inventory.model import Role
 from sophia_cli.ops.site import Site
+from sophia_cli.ops.together import on_all
 
 CONTAINER = "sophia-postgres"
 SECRET = "postgres-password"  # noqa: S105  (a name)
@@ -33,8 +34,7 @@ def postgres(site: Site, hosts: Sequence[str]) -> str:
     users = tuple(site.inventory.with_role(Role.SOPHIA))
     for host in hosts:
         patiently(partial(_query, site, host), _PATIENCE)
-        for user in users:
-            patiently(partial(_reached, site, host, user), _TIMEOUT * 4)
+        on_all(site, users, partial(_reached, site, host))
     way = f", reached from {len(users)} host{'s'[: len(users) > 1]}" if users else ""
     role = site.inventory.services.postgres.database
     return f"PostgreSQL wrote a row and read it back as {role}{way}"
@@ -78,6 +78,10 @@ def _sql(value: str) -> str:
 
 
 def _reached(site: Site, host: str, user: str) -> None:
+    patiently(partial(_connects, site, host, user), _TIMEOUT * 4)
+
+
+def _connects(site: Site, host: str, user: str) -> None:
     at, port = site.inventory.hosts[host].reached_at, site.inventory.services.postgres.port
     with site.connections.to(user) as connection:
         try:

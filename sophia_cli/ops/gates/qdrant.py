@@ -15,6 +15,7 @@ from sophia_cli.ops.qdrant.gate import Patience, prove
 from sophia_cli.ops.qdrant.keys import notes, validate
 from sophia_cli.ops.qdrant.over_http import site_asks
 from sophia_cli.ops.qdrant.rolling import QdrantGuard
+from sophia_cli.ops.qdrant.same_key import refuse_strangers
 from sophia_cli.ops.qdrant.stored import all_stored
 from sophia_cli.ops.qdrant.witnesses import look
 from sophia_cli.ops.site import Site
@@ -43,6 +44,16 @@ def qdrant(site: Site, _: Sequence[str]) -> str:
         if peer.url in left
     ]
     return "; ".join([shown, *taken_back])
+
+
+def qdrant_key(site: Site, _: Sequence[str]) -> str:
+    """Each peer that runs already takes this cluster's key.
+
+    Raises:
+        GateFailed, Unreachable: see `Gate`.
+    """
+    with site_asks(site) as asks:
+        return refuse_strangers(asks, peers_of(site.inventory))
 
 
 def qdrant_collections(site: Site, _: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from sophia_cli.ops.gates.patience import last_words, patiently
 from sophia_cli.ops.gates.resp import Conversation, RedisError, conversation
 from sophia_cli.ops.inventory.model import Role
 from sophia_cli.ops.site import Site
+from sophia_cli.ops.together import on_all
 
 CONTAINER = "sophia-redis"
 SECRET = "redis-password"  # noqa: S105  (a name)
@@ -30,10 +31,14 @@ def redis(site: Site, hosts: Sequence[str]) -> str:
     users = tuple(site.inventory.with_role(Role.SOPHIA))
     for host in hosts:
         # Its own host first: what fails there too is not the way.
-        for user in dict.fromkeys((host, *users)):
-            patiently(partial(_look, site, host, user), _PATIENCE)
+        _answers(site, host, host)
+        on_all(site, [user for user in users if user != host], partial(_answers, site, host))
     asked = len(set(hosts) | set(users))
     return f"Redis wrote, read and removed a value, asked from {asked} host{'s'[: asked > 1]}"
+
+
+def _answers(site: Site, host: str, user: str) -> None:
+    patiently(partial(_look, site, host, user), _PATIENCE)
 
 
 def _look(site: Site, host: str, user: str) -> None:

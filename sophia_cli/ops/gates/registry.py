@@ -44,6 +44,7 @@ def _at(place: str) -> Any:
 
 GATES: dict[str, Gate] = {
     "qdrant": _LazyGate("gates.qdrant:qdrant"),
+    "qdrant_key": _LazyGate("gates.qdrant:qdrant_key"),
     "qdrant_configuration": _LazyGate("gates.qdrant:qdrant_configuration"),
     "qdrant_founding": _LazyGate("gates.qdrant:qdrant_founding"),
     "qdrant_collections": _LazyGate("gates.qdrant:qdrant_collections"),
@@ -55,6 +56,9 @@ GATES: dict[str, Gate] = {
     "smoke": _LazyGate("gates.smoke:smoke"),
 }
 """By the name that a step gives: `gate: redis`."""
+
+LOOKING = frozenset(GATES) - {"qdrant_collections", "smoke"}
+"""Those that leave nothing behind when they are not waited for, nor need another one's proof."""
 
 GUARDS: dict[str, Guard] = {"qdrant": _LazyGuard("qdrant.rolling:QdrantGuard")}
 """By the name that a step gives: `guard: qdrant`."""

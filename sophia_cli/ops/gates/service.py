@@ -11,6 +11,7 @@ from sophia_cli.ops.gates.asking import ask, sophia_headers, sophia_url
 from sophia_cli.ops.gates.patience import patiently
 from sophia_cli.ops.inventory.model import Role
 from sophia_cli.ops.site import Site
+from sophia_cli.ops.together import on_all
 
 UNIT = "sophia"
 # It may wait for its records, its collections and its model.
@@ -23,8 +24,7 @@ def service(site: Site, hosts: Sequence[str]) -> str:
     Raises:
         GateFailed, Unreachable: see `Gate`.
     """
-    for host in hosts:
-        patiently(partial(_look, site, host), _PATIENCE)
+    on_all(site, hosts, lambda host: patiently(partial(_look, site, host), _PATIENCE))
     return f"sophia is ready on {', '.join(hosts)}"
 
 

@@ -20,13 +20,13 @@ from sophia_cli.ops.qdrant.audit import audit
 from sophia_cli.ops.qdrant.container import holds_data, why_not
 from sophia_cli.ops.qdrant.gate import Patience, prove
 from sophia_cli.ops.qdrant.over_http import site_asks
+from sophia_cli.ops.qdrant.same_key import refuse_stranger
 from sophia_cli.ops.qdrant.startup import Explanation
 from sophia_cli.ops.qdrant.witnesses import Look, look
 from sophia_cli.ops.site import Site
 
 # A change of one peer is over within this; what is older was written to all of it.
 _SINCE = timedelta(hours=1)
-_KEY_REFUSED = (401, 403)
 # A peer that has much to load answers late; one that is caught up with needs longer still.
 _START = 120.0
 _CATCH_UP = Patience(total=1800.0)
@@ -93,7 +93,7 @@ class RollingChange:
         seen = look(self.asks, self.peers)
         said = next(said.cluster for said in seen if said.peer.host == host)
         if isinstance(said, Silence):
-            _refuse_stranger(peer, said)
+            refuse_stranger(peer, said)
             self._refuse_lost(seen, peer)
             return f"{host} does not answer ({said.reason}): there is nothing to drain"
         if not said.enabled:
@@ -166,21 +166,6 @@ class RollingChange:
                 f"on {peer.host}: docker logs sophia-qdrant",
             )
         raise GateFailed(f"qdrant: {peer.host} did not start: {known.cause}", known.next_step)
-
-
-def _refuse_stranger(peer: Peer, said: Silence) -> None:
-    """Refuses to change a peer that runs and does not take our key.
-
-    Raises:
-        GateFailed: its cluster has other secrets; changed one by one, its peers would part.
-    """
-    if said.status in _KEY_REFUSED:
-        raise GateFailed(
-            f"qdrant: {peer.host} runs and does not take the key of this machine's secrets "
-            f"(HTTP {said.status}): it was deployed with others",
-            "deploy from the machine that has them, or bring its secrets here "
-            f"(cluster.secrets_dir); {peer.host} was not restarted",
-        )
 
 
 class QdrantGuard:

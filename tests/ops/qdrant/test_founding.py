@@ -6,6 +6,7 @@ import pytest
 
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.qdrant.founding import may_be_founded
+from sophia_cli.ops.qdrant.same_key import refuse_strangers
 from tests.ops.qdrant.recorded import DEAD, PEERS, Recorded
 
 NOBODY = Recorded(silent=dict.fromkeys(("node1", "node2", "node3"), DEAD))
@@ -44,3 +45,7 @@ def test_a_first_peer_that_was_removed_joins_the_others() -> None:
     assert may_be_founded(asks, removed, lambda host: host != "node3") == (
         "node3 has no data and joins node1"
     )
+
+
+def test_where_no_peer_runs_none_refuses_the_key() -> None:
+    assert refuse_strangers(NOBODY, PEERS) == "no peer runs yet"

@@ -25,6 +25,7 @@ from sophia_cli.ops.qdrant.audit import audit
 from sophia_cli.ops.qdrant.gate import Patience, prove
 from sophia_cli.ops.qdrant.over_http import Directly, HttpAsks, site_asks
 from sophia_cli.ops.qdrant.rolling import RollingChange
+from sophia_cli.ops.qdrant.same_key import refuse_strangers
 from sophia_cli.ops.site import Site
 from tests.lab.standin.cluster import StandinCluster
 from tests.ops.qdrant.loopback import Loopbacks
@@ -213,7 +214,14 @@ def test_a_peer_with_other_secrets_is_not_changed(deployed: Deployed) -> None:
         )
         with pytest.raises(GateFailed, match=r"does not take the key .* \(HTTP 401\)") as refused:
             change.before("node1")
+        with pytest.raises(GateFailed, match=r"node0 .* does not take the key .* \(HTTP 401\)"):
+            refuse_strangers(asks, deployed.peers)
     assert "cluster.secrets_dir" in refused.value.hint
+
+
+def test_peers_take_the_key_that_they_were_deployed_with(deployed: Deployed) -> None:
+    shown = refuse_strangers(deployed.asks, deployed.peers)
+    assert shown == "node0 and node1 and node2 took the key"
 
 
 class _Nobody:
