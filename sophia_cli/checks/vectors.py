@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ _SAMPLES = 5
 _SAME = 0.999
 _OLD_DEBT = 300.0
 _LEFT_BEHIND = 3600.0
+_NAMED_WITHIN, _PAUSE = 0.5, 0.02
 
 
 def _held(scene: Scene) -> Iterator[Finding]:
@@ -30,10 +32,10 @@ def _held(scene: Scene) -> Iterator[Finding]:
     if not path.exists():
         yield skipped("nobody has used them yet")
         return
-    holder = _pid(path)
     ours = {os.getpid(), scene.standing.resident.pid}
+    held, holder = _holder(path, ours)
     evidence = f"{path}: process {holder or 'unknown'}"
-    if not lock.held(path):
+    if not held:
         yield passed("nobody holds the directory", "", evidence)
     elif holder in ours:
         yield passed(f"process {holder} has the directory, which is ours", "", evidence)
@@ -44,6 +46,19 @@ def _held(scene: Scene) -> Iterator[Finding]:
             evidence,
             f"resident process: {scene.standing.resident.pid or 'none'}; we are {os.getpid()}",
         )
+
+
+def _holder(path: Path, ours: Collection[int | None]) -> tuple[bool, int]:
+    """Whether the directory is held, and by which process.
+
+    Who has just taken it has not written its name yet: a stranger is looked at again.
+    """
+    deadline = time.monotonic() + _NAMED_WITHIN
+    while True:
+        held, holder = lock.held(path), _pid(path)
+        if not held or holder in ours or time.monotonic() >= deadline:
+            return held, holder
+        time.sleep(_PAUSE)
 
 
 def _finds(scene: Scene) -> Iterator[Finding]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,19 @@ def test_a_stranger_who_has_the_directory(home: Path) -> None:
         assert found.verdict is Verdict.FAIL
         assert f"process {holder} has the directory" in found.says
     assert worst(looks(home, "VE-01")) is Verdict.PASS
+
+
+def test_who_takes_the_directory_just_now_is_no_stranger(home: Path) -> None:
+    made = Home(home).prepare()
+    made.vectors.mkdir(exist_ok=True)
+    path = made.vectors / "lock"
+    path.write_text("1")  # who had it before
+    with path.open("r+") as ours:
+        fcntl.flock(ours, fcntl.LOCK_EX)
+        named = threading.Timer(0.1, lambda: os.pwrite(ours.fileno(), b"%d" % os.getpid(), 0))
+        named.start()
+        assert worst(looks(home, "VE-01")) is Verdict.PASS
+        named.join()
 
 
 def test_a_collection_that_cannot_be_loaded(home: Path) -> None:
