@@ -124,6 +124,7 @@ def upgrade(stage: Stage) -> None:
         cluster[number].environment["STANDIN_VERSION"] = "1.19.0"
         cluster.start(number)
         if number == 2:
+            until(lambda: view(stage, 2)["raft_info"]["role"], "it knows its role")
             stage.check("mixed-versions-telemetry")
             stage.check("mixed-versions-create")
             stage.check("mixed-versions-create-on-new")
