@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from sophia_cli.api.access import Scope
-from sophia_cli.api.tokens import issue, opens, split
+from sophia_cli.api.token_text import split
+from sophia_cli.api.tokens import issue, opens
 from sophia_cli.commands.options import KindOption, UserOption, expiry_of
 from sophia_cli.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from sophia_cli.help import Command, Group

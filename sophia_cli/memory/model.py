@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -17,6 +16,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from sophia_cli.memory.kind import KINDS as KINDS
+from sophia_cli.memory.kind import Kind as Kind
 from sophia_cli.memory.shape import Shape
 
 if TYPE_CHECKING:
@@ -26,16 +27,6 @@ Vector = NDArray[np.float32]
 """float32, (dim,), L2-normalised unless said otherwise."""
 
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
-
-
-class Kind(StrEnum):
-    """The two memories that are kept apart: technical matter and the company's business."""
-
-    CODING = "coding"
-    BUSINESS = "business"
-
-
-KINDS: tuple[Kind, ...] = tuple(Kind)
 
 
 @dataclass(frozen=True, slots=True)

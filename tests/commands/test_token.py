@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sophia_cli.api import tokens
+from sophia_cli.api import token_text, tokens
 from sophia_cli.exit_status import ExitStatus
 from tests.commands.console import Console
 
@@ -23,7 +23,7 @@ def test_a_token_is_printed_once_and_kept_as_a_digest(console: Console, user: st
     text = ended.out.strip()
     assert re.fullmatch(r"sophia_[a-z2-7]{13}_[a-z2-7]{52}", text)
     assert "not shown again" in ended.err
-    id_, secret = tokens.split(text) or ("", "")
+    id_, secret = token_text.split(text) or ("", "")
     stored = console.service.records.tokens.find(id_)
     assert stored is not None and tokens.opens(stored, secret)
     assert not tokens.opens(stored, "a" * 52) and not tokens.opens(None, secret)
@@ -79,14 +79,16 @@ SCOPES = ("--scope", "read", "--scope", "write")
 
 
 @pytest.mark.parametrize(
-    "text", [tokens.new_text(), tokens.around(secrets.token_urlsafe(32))], ids=["whole", "around"]
+    "text",
+    [token_text.new_text(), token_text.around(secrets.token_urlsafe(32))],
+    ids=["whole", "around"],
 )
 def test_one_that_was_made_elsewhere_is_taken_from_stdin_once_and_never_shown(
     console: Console, user: str, text: str
 ) -> None:
     given = f"{text}\n".encode()
     secret = text[-40:]
-    assert tokens.occurs_in(f"?q={text}&n=1")
+    assert token_text.occurs_in(f"?q={text}&n=1")
     assert console("token", "check", stdin=given).status is ExitStatus.REFUSED
     for said in ("was stored", "is stored"):
         ended = console.ok("token", "create", user, *SCOPES, "--token-stdin", stdin=given)
@@ -105,7 +107,7 @@ def test_one_that_was_made_elsewhere_is_taken_from_stdin_once_and_never_shown(
 def test_a_new_one_takes_the_place_of_the_one_that_has_its_name(
     console: Console, user: str
 ) -> None:
-    texts = [tokens.new_text().encode() for _ in range(2)]
+    texts = [token_text.new_text().encode() for _ in range(2)]
     for text in texts:
         console.ok("token", "create", user, *SCOPES, "--token-stdin", "--replace", stdin=text)
     assert console("token", "check", stdin=texts[0]).status is ExitStatus.REFUSED

@@ -49,7 +49,7 @@ class PeerCopy:
 
     def page(self, kind: Kind, start: UUID | None, limit: int) -> Page:
         """See `Copy.page`."""
-        from sophia_cli.tiers.vectors.schema import DENSE
+        from sophia_cli.tiers.vectors.names import DENSE
         from sophia_cli.tiers.vectors.seal import digest_of
 
         ids: list[UUID] = []
@@ -102,7 +102,8 @@ class PeerCopy:
 
     def memories(self, kind: Kind, ids: Sequence[UUID]) -> dict[UUID, Memory]:
         """See `Copy.memories`."""
-        from sophia_cli.tiers.vectors.schema import MEMORY, memory_of
+        from sophia_cli.tiers.vectors.names import MEMORY
+        from sophia_cli.tiers.vectors.schema import memory_of
 
         found = {}
         for point in self._points(kind, ids, [MEMORY], False):

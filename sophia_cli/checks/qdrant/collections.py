@@ -19,7 +19,7 @@ from sophia_cli.checks.qdrant.hearing import Hearing
 from sophia_cli.checks.qdrant.replicas import NO_COLLECTIONS
 from sophia_cli.checks.qdrant.sources import on_cluster
 from sophia_cli.ops.qdrant.asks import Silence
-from sophia_cli.tiers.vectors.schema import KEYWORDS, TENANT, TIME
+from sophia_cli.tiers.vectors.names import KEYWORDS, TENANT, TIME
 
 _INDEXED = 0.9
 _WAKE = 'wake it: PATCH /collections/{} with {{"optimizers_config": {{}}}}'

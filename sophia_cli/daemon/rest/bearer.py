@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl
 import anyio
 from starlette.types import Scope
 
-from sophia_cli.api.tokens import access_by, occurs_in
+from sophia_cli.api.token_text import occurs_in
+from sophia_cli.api.tokens import access_by
 from sophia_cli.daemon.rest.backend import Backend
 from sophia_cli.daemon.rest.gate import Caller
 from sophia_cli.daemon.rest.keyring import Keyring

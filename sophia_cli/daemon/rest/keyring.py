@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sophia_cli.api import tokens
+from sophia_cli.api.token_text import split
 from sophia_cli.daemon.rest.backend import Backend
 from sophia_cli.environment import utc_now
 from sophia_cli.errors import TierDown, Unauthorized
@@ -65,7 +66,7 @@ class Keyring:
             Unauthorized: it is none of ours, revoked or over; which of these is not said.
             TierDown: the records are down, and it was not seen lately.
         """
-        parts = tokens.split(text)
+        parts = split(text)
         if parts is None:
             raise _refusal()
         now, at, changes = self._now(), self._clock(), Tokens.changes

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from sophia_cli.api.tokens import around
+from sophia_cli.api.token_text import around
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.site import Site
 

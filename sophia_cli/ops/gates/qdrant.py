@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sophia_cli.config.model import Vectors
-from sophia_cli.memory.model import Kind
+from sophia_cli.memory.kind import Kind
 from sophia_cli.ops.drain import left_drained
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.qdrant.asks import Asks, Peer, peers_of

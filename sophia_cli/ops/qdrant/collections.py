@@ -14,7 +14,7 @@ from qdrant_client import models
 
 from sophia_cli.config.model import Vectors
 from sophia_cli.errors import Refused, Unreachable
-from sophia_cli.memory.model import Kind
+from sophia_cli.memory.kind import Kind
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.inventory.services import Qdrant
 from sophia_cli.ops.qdrant.asks import Answer, Asks, Peer, Silence, in_parallel
@@ -30,7 +30,7 @@ from sophia_cli.tiers.vectors.collection import (
     indexes,
     missing_indexes,
 )
-from sophia_cli.tiers.vectors.schema import DENSE
+from sophia_cli.tiers.vectors.names import DENSE
 
 M = TypeVar("M", bound=BaseModel)
 _TIMEOUT = 30

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sophia_cli.ops.qdrant.asks import Answer, Asks, Peer, in_parallel
-from sophia_cli.tiers.vectors.schema import DENSE, KEYWORDS, SPARSE, TIME
+from sophia_cli.tiers.vectors.names import DENSE, KEYWORDS, SPARSE, TIME
 
 
 def all_stored(asks: Asks, peers: Sequence[Peer], names: Sequence[str]) -> bool:

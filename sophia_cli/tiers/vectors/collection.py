@@ -14,8 +14,8 @@ from qdrant_client import QdrantClient, models
 
 from sophia_cli.errors import Refused
 from sophia_cli.tiers.vectors.clients import Servers
+from sophia_cli.tiers.vectors.names import DENSE, KEYWORDS, SPARSE, TENANT, TIME
 from sophia_cli.tiers.vectors.peers import RequestRefused
-from sophia_cli.tiers.vectors.schema import DENSE, KEYWORDS, SPARSE, TENANT, TIME
 
 _ALREADY_THERE = 409
 _OTHER_MODEL = "set the model it was built with, or `sophia reindex --from-scratch`"

@@ -11,7 +11,8 @@ import numpy as np
 from sophia_cli.memory.model import IndexEntry, Vector
 from sophia_cli.memory.seal import Seal
 from sophia_cli.tiers.vectors import sparse
-from sophia_cli.tiers.vectors.schema import DENSE, MEMORY, memory_of
+from sophia_cli.tiers.vectors.names import DENSE, MEMORY
+from sophia_cli.tiers.vectors.schema import memory_of
 from sophia_cli.tiers.vectors.seal import NONE, SEAL, digest_of, seal_in
 
 WORDS = "bm25_context"

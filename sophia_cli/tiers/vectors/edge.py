@@ -26,16 +26,9 @@ from sophia_cli.memory.model import BRINGING, Candidates, IndexEntry, Kind, Memo
 from sophia_cli.memory.ports import Page
 from sophia_cli.tiers.vectors import lock, sparse
 from sophia_cli.tiers.vectors.facts import FactsTable
+from sophia_cli.tiers.vectors.names import MEMORY, SPARSE
 from sophia_cli.tiers.vectors.proving import POINTS, differing, proven
-from sophia_cli.tiers.vectors.schema import (
-    LAYOUT,
-    MEMORY,
-    SPARSE,
-    check_entries,
-    check_vector,
-    memory_of,
-    payload,
-)
+from sophia_cli.tiers.vectors.schema import LAYOUT, check_entries, check_vector, memory_of, payload
 from sophia_cli.tiers.vectors.search import (
     candidates_request,
     condition,

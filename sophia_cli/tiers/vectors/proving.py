@@ -16,7 +16,7 @@ import qdrant_edge as engine
 from sophia_cli.memory.model import IndexEntry, Vector
 from sophia_cli.memory.seal import direction
 from sophia_cli.tiers.vectors.comparing import WORDS, difference
-from sophia_cli.tiers.vectors.schema import DENSE
+from sophia_cli.tiers.vectors.names import DENSE
 from sophia_cli.tiers.vectors.seal import digest_of
 from sophia_cli.tiers.vectors.shard import payload_of
 

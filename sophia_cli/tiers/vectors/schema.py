@@ -13,12 +13,7 @@ import numpy as np
 
 from sophia_cli.memory.model import IndexEntry, Memory, Vector, Where
 from sophia_cli.memory.wire import memory_from_text, memory_to_text
-
-DENSE: tuple[str, ...] = ("dense", "context")
-"""The named dense vectors, compared by cosine."""
-
-SPARSE: tuple[str, ...] = ("bm25_context",)
-"""The named sparse vectors, weighted by IDF."""
+from sophia_cli.tiers.vectors.names import MEMORY, TIME
 
 AVERAGE_WORDS = 24.0
 """How long a text is to BM25 on average: about as long as a turn."""
@@ -30,28 +25,6 @@ BM25_LANGUAGE = "english"
 
 LAYOUT = 6
 """Grows with every change of what the engine in process stores: an older one is built anew."""
-
-KEYWORDS: tuple[str, ...] = ("user", "agent", "session", "tags")
-"""Payload fields with a keyword index."""
-
-TENANT = "user"
-"""The keyword field by which a server lays its points out."""
-
-TIME = "at"
-"""The payload field with a float index: seconds since the epoch."""
-
-FACT_FIELDS: tuple[str, ...] = ("thread", "turn", "speaker", TIME, "shape")
-"""The payload fields that come back with a candidate."""
-
-MEMORY = "memory"
-"""The payload field with all of the memory, as one text: read only while the records are down."""
-
-SCOPE = "scope"
-"""The payload field of the engine in process that holds all of `KEYWORDS`, as `field=value`.
-
-There every keyword index costs 4 MB, however small, and its share of every write; a server, where
-an index is cheap and a tenant has a meaning, keeps the fields apart.
-"""
 
 
 def payload(entry: IndexEntry) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sophia_cli.memory.model import IndexEntry
 from sophia_cli.memory.seal import Seal, hash_of
-from sophia_cli.tiers.vectors.schema import MEMORY, SCOPE, TIME
+from sophia_cli.tiers.vectors.names import MEMORY, SCOPE, TIME
 
 SEAL = "seal"
 """The payload field: a version, then the numbers of the seal."""

@@ -13,7 +13,8 @@ from uuid import UUID
 import qdrant_edge as engine
 
 from sophia_cli.memory.model import SIGNALS, Vector, Where
-from sophia_cli.tiers.vectors.schema import DENSE, SCOPE, TIME, matches, span
+from sophia_cli.tiers.vectors.names import DENSE, SCOPE, TIME
+from sophia_cli.tiers.vectors.schema import matches, span
 
 EXACT_UP_TO = 4_000
 """Points of a collection up to which vectors are compared in full; past it by their codes."""

@@ -31,8 +31,9 @@ from sophia_cli.tiers.vectors.clients import Servers
 from sophia_cli.tiers.vectors.collection import Layout, drop, prepare
 from sophia_cli.tiers.vectors.facts import FactsTable
 from sophia_cli.tiers.vectors.faults import Unfinished, believing
+from sophia_cli.tiers.vectors.names import MEMORY
 from sophia_cli.tiers.vectors.peers import Peers, RequestRefused
-from sophia_cli.tiers.vectors.schema import MEMORY, check_entries, check_vector, memory_of
+from sophia_cli.tiers.vectors.schema import check_entries, check_vector, memory_of
 from sophia_cli.tiers.vectors.union import united
 from sophia_cli.tiers.vectors.wire import condition, only, point, query, request
 

@@ -20,16 +20,8 @@ from sophia_cli.errors import OutOfSpace, Refused, TierDown
 from sophia_cli.heap import let_go, page_out
 from sophia_cli.memory.model import IndexEntry
 from sophia_cli.tiers.vectors import search, sparse
-from sophia_cli.tiers.vectors.schema import (
-    DENSE,
-    FACT_FIELDS,
-    SCOPE,
-    SPARSE,
-    TIME,
-    payload,
-    scope,
-    whole,
-)
+from sophia_cli.tiers.vectors.names import DENSE, FACT_FIELDS, SCOPE, SPARSE, TIME
+from sophia_cli.tiers.vectors.schema import payload, scope, whole
 from sophia_cli.tiers.vectors.seal import sealed
 
 REBUILD = "`sophia reindex --from-scratch` rebuilds it from the records"

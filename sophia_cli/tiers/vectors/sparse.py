@@ -14,13 +14,7 @@ from functools import lru_cache
 import qdrant_edge as engine
 
 from sophia_cli.memory.model import NEARNESS
-from sophia_cli.tiers.vectors.schema import (
-    AVERAGE_WORDS,
-    BM25_B,
-    BM25_K1,
-    BM25_LANGUAGE,
-    encodable,
-)
+from sophia_cli.tiers.vectors.schema import AVERAGE_WORDS, BM25_B, BM25_K1, BM25_LANGUAGE, encodable
 
 _SATURATION = 0.5
 """At what sum over the turns a word counts half; the optimum is flat from 0.3 to 0.7."""

@@ -15,7 +15,7 @@ import qdrant_edge as engine
 from numpy.typing import NDArray
 
 from sophia_cli.tiers.vectors.facts import FactsTable
-from sophia_cli.tiers.vectors.schema import FACT_FIELDS
+from sophia_cli.tiers.vectors.names import FACT_FIELDS
 
 AHEAD = 128
 """Points read ahead in one go: 1 to 3 ms."""

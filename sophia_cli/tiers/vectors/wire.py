@@ -13,15 +13,8 @@ from qdrant_client import models
 
 from sophia_cli.memory.model import IndexEntry, Vector, Where
 from sophia_cli.tiers.vectors import sparse
-from sophia_cli.tiers.vectors.schema import (
-    FACT_FIELDS,
-    SPARSE,
-    TIME,
-    matches,
-    payload,
-    span,
-    whole,
-)
+from sophia_cli.tiers.vectors.names import FACT_FIELDS, SPARSE, TIME
+from sophia_cli.tiers.vectors.schema import matches, payload, span, whole
 from sophia_cli.tiers.vectors.seal import sealed
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from sophia_cli.api.tokens import around
+from sophia_cli.api.token_text import around
 from sophia_cli.ops.errors import GateFailed
 from sophia_cli.ops.gates import grafana as grafana_gate
 from sophia_cli.ops.gates import prometheus as prometheus_gate

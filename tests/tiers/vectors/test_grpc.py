@@ -18,7 +18,7 @@ from qdrant_client.grpc import collections_service_pb2_grpc, points_service_pb2_
 
 from sophia_cli.errors import TierDown
 from sophia_cli.memory.model import Kind, Where
-from sophia_cli.tiers.vectors.schema import KEYWORDS
+from sophia_cli.tiers.vectors.names import KEYWORDS
 from sophia_cli.tiers.vectors.server import ServerVectors
 
 from .entries import DIMENSION, entry, numbered, unit

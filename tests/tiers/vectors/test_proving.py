@@ -17,7 +17,7 @@ from sophia_cli.memory.model import IndexEntry, Kind
 from sophia_cli.memory.seal import seal_of
 from sophia_cli.memory.shape import Shape
 from sophia_cli.tiers.vectors.edge import EdgeVectors
-from sophia_cli.tiers.vectors.schema import MEMORY, SCOPE
+from sophia_cli.tiers.vectors.names import MEMORY, SCOPE
 
 from .entries import DIMENSION, entry, memory, unit
 
