@@ -76,11 +76,11 @@ def _peers_port(scene: Scene) -> Iterator[Finding]:
         yield skipped("only this machine reaches them")
         return
     site = reached_site(scene) if heard.wanted.listed else None
-    for peer in heard.peers:
-        yield from _tried(site, heard, peer)
+    # A port that is shut as it should be takes its time to say so.
+    yield from in_parallel(lambda peer: _tried(site, heard, peer), heard.peers).values()
 
 
-def _tried(site: Site | None, heard: Hearing, peer: Peer) -> Iterator[Finding]:
+def _tried(site: Site | None, heard: Hearing, peer: Peer) -> Finding:
     """One peer's port, from everywhere that it should be shut to."""
     address = urlsplit(peer.uri)
     host, port = address.hostname or "", address.port or P2P_PORT
@@ -97,10 +97,9 @@ def _tried(site: Site | None, heard: Hearing, peer: Peer) -> Iterator[Finding]:
     evidence = [f"{each}: port {port} is open" for each in open_to]
     evidence += [f"{each}: port {port} is shut" for each in shut_to]
     if not open_to:
-        yield passed(f"its port {port} is shut to {' and '.join(shut_to)}", peer.host, *evidence)
-        return
+        return passed(f"its port {port} is shut to {' and '.join(shut_to)}", peer.host, *evidence)
     judged: Callable[..., Finding] = failed if heard.wanted.listed else warned
-    yield judged(f"its port {port} is open to {' and '.join(open_to)}", peer.host, *evidence)
+    return judged(f"its port {port} is open to {' and '.join(open_to)}", peer.host, *evidence)
 
 
 def _outsider(site: Site) -> str:
