@@ -69,15 +69,19 @@ class Scene:
             raise found
         return cast(T, found)
 
-    def prepare(self) -> None:
+    def prepare(self, begin: Callable[[], None] = lambda: None) -> None:
         """Looks what stands, before anything is opened; opens the memory where nothing does.
 
         What cannot be opened is for the checks to say. What all of them load is loaded here:
         threads that come to one package from two sides would meet it half made.
+
+        Args:
+            begin: is called before the memory is opened, with everything loaded.
         """
         import sophia_cli.assembly
         import sophia_cli.memory.probes  # noqa: F401
 
+        begin()
         if not self.standing.attended:
             with contextlib.suppress(SophiaError):
                 _ = self.service

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import typer
 
 from sophia_cli import wire
 from sophia_cli.checks import registry
+from sophia_cli.checks.beginning import begin
 from sophia_cli.checks.check import Check
 from sophia_cli.checks.fixing import Fix, Ran, fixes, run
 from sophia_cli.checks.kept import Run, changes, keep, last_run
@@ -166,7 +168,7 @@ def _looked(invocation: Invocation, wanted: Wanted) -> list[Looked]:
     """Makes all checks on a scene of their own, and writes the bundle before it is closed."""
     with contextlib.ExitStack() as stack:
         scene = Scene(invocation, stack)
-        scene.prepare()
+        scene.prepare(partial(begin, scene, wanted.checks))
         count = len(wanted.checks) + len(wanted.deep)
         with invocation.terminal.progress("looking", count) as advance:
             found = look(wanted.checks, scene, TOTAL, lambda _: advance(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import typer
 
 from sophia_cli.checks import registry
 from sophia_cli.checks.addresses import Address
+from sophia_cli.checks.beginning import begin
 from sophia_cli.checks.check import Check, Severity, Verdict
 from sophia_cli.checks.running import Looked, look
 from sophia_cli.checks.scene import Scene
@@ -103,12 +105,12 @@ def command(
 
 def _looked(invocation: Invocation, addresses: Sequence[Address]) -> list[Looked]:
     with contextlib.ExitStack() as stack:
-        scene = Scene(invocation, stack)
+        scene, checks = Scene(invocation, stack), _checks(addresses)
         if addresses:
             scene.shared["addresses"] = addresses
         else:
-            scene.prepare()
-        return look(_checks(addresses), scene, _TOTAL)
+            scene.prepare(partial(begin, scene, checks))
+        return look(checks, scene, _TOTAL)
 
 
 def _checks(addresses: Sequence[Address]) -> list[Check]:

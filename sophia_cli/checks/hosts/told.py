@@ -174,9 +174,17 @@ class _Hurried:
 
 def all_told(scene: Scene) -> Iterator[tuple[str, Told | SophiaError]]:
     """What each host told, or why it did not; in the inventory's order, as each is known."""
-    pending = scene.once("what hosts tell", lambda: _begun(reached_site(scene)))
-    for name, future in pending.items():
+    for name, future in begin_to_ask(scene).items():
         yield name, future.result()
+
+
+def begin_to_ask(scene: Scene) -> dict[str, Future[Told | SophiaError]]:
+    """Has every host begin to tell, unless it did; by its name.
+
+    Raises:
+        ConfigurationError: the inventory is wrong.
+    """
+    return scene.once("what hosts tell", lambda: _begun(reached_site(scene)))
 
 
 def _begun(site: Site) -> dict[str, Future[Told | SophiaError]]:
