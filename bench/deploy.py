@@ -46,6 +46,7 @@ def main() -> None:
             hosts = lab.up(4)
             three = Controller(Path(directory) / "three", hosts[:3])
             one = Controller(Path(directory) / "one", hosts[3:], _ALONE)
+            one.configure(qdrant={"replication_factor": 1, "write_consistency_factor": 1})
             for controller in (three, one):
                 controller.trust()
                 controller.does("deploy", "--yes", timeout=900)
