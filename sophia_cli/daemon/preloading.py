@@ -19,22 +19,28 @@ _MODULES = (
     "sophia_cli.mcp.server",
 )
 _QUIET = 0.3
+# It takes a second of a processor: not from the commands for which the process was started.
+_BEGIN_AFTER = 5.0
 _PATIENCE = 10.0
 _POLL = 0.05
 
 
-def preload(after: threading.Thread, busy: Callable[[], bool]) -> threading.Thread:
+def preload(
+    after: threading.Thread, busy: Callable[[], bool], begin_after: float = _BEGIN_AFTER
+) -> threading.Thread:
     """Loads the SDK of `sophia mcp` in the background; returns the thread that does.
 
     Args:
         after: what is to end first.
         busy: whether a command runs; it is waited for, but not for ever.
+        begin_after: seconds without a command before anything is loaded.
     """
 
     def work() -> None:
         after.join()
+        _wait_until_quiet(busy, begin_after)
         for name in _MODULES:
-            _wait_for_a_quiet_moment(busy)
+            _wait_until_quiet(busy, _QUIET)
             try:
                 import_module(name)
             except Exception:
@@ -46,10 +52,10 @@ def preload(after: threading.Thread, busy: Callable[[], bool]) -> threading.Thre
     return loading
 
 
-def _wait_for_a_quiet_moment(busy: Callable[[], bool]) -> None:
+def _wait_until_quiet(busy: Callable[[], bool], seconds: float) -> None:
     now = time.monotonic()
-    quiet_since, end = now, now + _PATIENCE
-    while now < min(quiet_since + _QUIET, end):
+    quiet_since, end = now, now + seconds + _PATIENCE
+    while now < min(quiet_since + seconds, end):
         time.sleep(_POLL)
         now = time.monotonic()
         if busy():

@@ -20,7 +20,7 @@ def busy():
         seen.append("mcp" in sys.modules)
     return answer
 
-preload(after=opening, busy=busy).join()
+preload(after=opening, busy=busy, begin_after=0).join()
 assert seen == [False] * 3, seen
 assert "sophia_cli.mcp.server" in sys.modules
 """
