@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 SOPHIA := SOPHIA_HOME=$(DEMO) $(BIN)/sophia
 
-.PHONY: run test test-crash test-lab check bench lock clean
+.PHONY: run test test-faults test-crash test-lab test-lab-short check bench lock clean
 .DEFAULT_GOAL := run
 
 $(VENV)/installed: pyproject.toml requirements.lock
@@ -35,11 +35,17 @@ test: $(VENV)/installed check  ## Format, lint, types and every test
 	# In the order of the directories: the long tests stand alone in their files, and come early.
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not lab"
 
+test-faults: $(VENV)/installed  ## The faults of this machine, one at a time: two minutes with nothing else to do
+	SOPHIA_TEST_FAULTS=1 $(BIN)/pytest tests/checks/test_faults_here.py
+
 test-crash: $(VENV)/installed  ## The crash test in full: 20 kills of each process, 2,000 memories
 	SOPHIA_TEST_CRASHES=20 $(BIN)/pytest -m crash -s
 
 test-lab: $(VENV)/installed  ## Real hosts on this machine: needs root, docker.io, debootstrap and a running dockerd
 	$(BIN)/pytest tests/lab -m lab
+
+test-lab-short: $(VENV)/installed  ## Of these: from bare hosts to a running memory, and where its secrets are
+	$(BIN)/pytest tests/lab/test_deploy.py tests/lab/test_deploy_secrets.py -m lab
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check
