@@ -96,7 +96,7 @@ def wait_until(holds: Callable[[], object], timeout: float = 20.0) -> None:
 
 
 def processes_of(home: Path) -> list[int]:
-    """The processes that name this home in their variables or arguments."""
+    """The processes that name this home in their variables or arguments, or stand in it."""
     name = os.fsencode(home)
     found = []
     for entry in Path("/proc").iterdir():
@@ -105,6 +105,7 @@ def processes_of(home: Path) -> list[int]:
                 if (
                     b"SOPHIA_HOME=" + name in (entry / "environ").read_bytes()
                     or name in (entry / "cmdline").read_bytes()
+                    or (entry / "cwd").readlink().is_relative_to(home)
                 ):
                     found.append(int(entry.name))
     return found
