@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 
 import pytest
 
@@ -74,7 +75,7 @@ def keyring(store: Store, clock: Clock) -> Keyring:
 
 
 def issued(store: Store, **more: object) -> tuple[str, Token]:
-    text, token = tokens.issue(f"t{tokens._random(5)}", [Scope.READ], NOW)
+    text, token = tokens.issue(f"t{token_hex(5)}", [Scope.READ], NOW)
     token = replace(token, **more)  # type: ignore[arg-type]
     store.service.records.tokens.add(token)
     return text, token
