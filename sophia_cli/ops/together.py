@@ -38,7 +38,9 @@ def redacted(error: SophiaError, redact: Callable[[str], str]) -> SophiaError:
     It is changed itself, and what caused it: a traceback shows them as well.
     """
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))  # one may be raised from itself, by mistake
         if isinstance(cause, SophiaError):
             cause.message, cause.hint = redact(cause.message), redact(cause.hint)
             cause.args = (cause.message,)

@@ -36,7 +36,10 @@ def qdrant(site: Site, _: Sequence[str]) -> str:
         try:
             shown = prove(asks, peers, site.inventory.services.qdrant.shards, Patience())
         except GateFailed as error:
-            raise _explained(site, asks, peers, error) from error
+            explained = _explained(site, asks, peers, error)
+            if explained is None:
+                raise
+            raise explained from error
     left = left_drained(site)
     taken_back = [
         f"{peer.host} was left drained: {QdrantGuard().after(site, peer.host)}"
@@ -107,11 +110,13 @@ def qdrant_configuration(site: Site, hosts: Sequence[str]) -> str:
     return f"every key of {CONFIGURATION} is one that the server reads{noted}"
 
 
-def _explained(site: Site, asks: Asks, peers: tuple[Peer, ...], error: GateFailed) -> GateFailed:
-    """The gate's error, with the cause that the container of a silent peer gives."""
+def _explained(
+    site: Site, asks: Asks, peers: tuple[Peer, ...], error: GateFailed
+) -> GateFailed | None:
+    """The gate's error with the cause that the container of a silent peer gives; None without."""
     seen = look(asks, peers)
     silent = next((said.peer for said in seen if said.peer.host not in seen.views), None)
     known = why_not(site, asks, peers, silent) if silent else None
     if silent is None or known is None:
-        return error
+        return None
     return GateFailed(f"{error.message}; {silent.host}: {known.cause}", known.next_step)

@@ -206,6 +206,17 @@ def test_a_rolling_change_under_writes_loses_nothing_from_any_replica(deployed: 
     assert deployed.whole()
 
 
+def test_what_no_silent_peer_explains_is_said_as_it_is(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.whole()
+    deployed.cluster[2].switch(disk_full=True)
+    monkeypatch.setattr(gates, "Patience", lambda: Patience(total=0.1))
+    with pytest.raises(GateFailed, match=r"a probing write .* failed: .* No space left") as refused:
+        gates.qdrant(deployed.site, [])
+    assert refused.value.__cause__ is None
+
+
 def test_a_peer_with_other_secrets_is_not_changed(deployed: Deployed) -> None:
     with contextlib.ExitStack() as stack:
         asks = HttpAsks(Directly(), "another key", stack)
