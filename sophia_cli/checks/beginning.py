@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterable
+from functools import partial
 
+from sophia_cli.background import begun
 from sophia_cli.checks.check import Check
 from sophia_cli.checks.scene import Scene
-from sophia_cli.correlation import carried
 from sophia_cli.errors import SophiaError
 
 
@@ -26,8 +26,4 @@ def begin(scene: Scene, checks: Iterable[Check]) -> None:
     if "QD" in subjects:
         from sophia_cli.checks.qdrant.sources import hearing
 
-        def hear() -> None:
-            with contextlib.suppress(Exception):
-                hearing(scene)
-
-        threading.Thread(target=carried(hear), name="peers", daemon=True).start()
+        begun(partial(hearing, scene), "peers")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextvars
-import queue
-import threading
 from collections.abc import Callable
+from concurrent.futures import wait
 from typing import TypeVar
+
+from sophia_cli.background import begun
 
 T = TypeVar("T")
 
@@ -18,21 +18,7 @@ def in_time(work: Callable[[], T], seconds: float, late: Callable[[], Exception]
         work: must come to an end of its own at some time: nobody waits for it any more.
         late: makes the error that is raised once the time is over.
     """
-    done: queue.SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((work(), None))
-        except BaseException as error:
-            done.put((None, error))
-
-    # Not of an executor, which Python would wait for at its end, however long that takes.
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), name="look", daemon=True).start()
-    try:
-        found = done.get(timeout=seconds)
-    except queue.Empty:
-        raise late() from None
-    if found[1] is not None:
-        raise found[1]
-    return found[0]
+    result = begun(work, "look")
+    if not wait([result], seconds).done:
+        raise late()
+    return result.result()

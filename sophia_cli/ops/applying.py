@@ -11,12 +11,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from sophia_cli.background import begun
 from sophia_cli.errors import SophiaError, Unreachable
-from sophia_cli.ops.ahead import Ahead
 from sophia_cli.ops.changing import carry_out
 from sophia_cli.ops.connection.pool import on_hosts
 from sophia_cli.ops.connection.protocol import Connection
@@ -68,7 +69,7 @@ class Applying:
     note: Note
     check: Callable[[], None]
     _touched: set[str] = field(default_factory=set)
-    _ahead: Ahead[int, tuple[str, float]] = field(default_factory=lambda: Ahead({}))
+    _ahead: dict[int, Future[tuple[str, float]]] = field(default_factory=dict)
     _output: dict[str, deque[str]] = field(default_factory=dict)
     _counts: dict[What, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -78,13 +79,10 @@ class Applying:
 
         For a plan by which nothing is to be done: then none of them has to wait for a step.
         """
-        self._ahead = Ahead(
-            {
-                id(step): partial(self._asked, step, hosts)
-                for step, hosts in self.plan.gates
-                if step.gate in names and hosts
-            }
-        )
+        for step, hosts in self.plan.gates:
+            if step.gate is not None and step.gate in names and hosts:
+                look = partial(self._asked, step.gate, hosts)
+                self._ahead[id(step)] = begun(look, f"gate {step.gate}")
 
     def phase(self, playbook: Playbook) -> None:
         """Carries out one phase of the plan.
@@ -117,17 +115,17 @@ class Applying:
         started = time.monotonic()
         self._note(What.STEP_STARTED, phase=phase, step=step.name)
         try:
-            ahead = id(step) in self._ahead
-            shown, spent = self._ahead.take(id(step)) if ahead else self._asked(step, hosts)
+            ahead = self._ahead.get(id(step))
+            shown, spent = ahead.result() if ahead else self._asked(step.gate, hosts)
         except SophiaError as error:
             self._failed(phase, step, "", error, started)
             raise self._placed(error, phase, step) from error
         self._note(What.GATE_OPENED, phase=phase, step=step.name, summary=shown, seconds=spent)
 
-    def _asked(self, step: Step, hosts: Sequence[str]) -> tuple[str, float]:
+    def _asked(self, gate: str, hosts: Sequence[str]) -> tuple[str, float]:
         """What a gate showed, and the seconds that it took."""
         started = time.monotonic()
-        shown = self.gates[step.gate or ""](self.site, hosts)
+        shown = self.gates[gate](self.site, hosts)
         return shown, time.monotonic() - started
 
     def _step(self, phase: str, step: Step) -> None:

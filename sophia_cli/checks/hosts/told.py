@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sophia_cli.background import begun
 from sophia_cli.checks.check import Finding, skipped, unknown
 from sophia_cli.checks.hosts.asked import (
     Brief,
@@ -189,21 +190,14 @@ def begin_to_ask(scene: Scene) -> dict[str, Future[Told | SophiaError]]:
 
 def _begun(site: Site) -> dict[str, Future[Told | SophiaError]]:
     """Asks all hosts, each by a thread that nobody waits for at the end."""
-    pending: dict[str, Future[Told | SophiaError]] = {}
-    for name in site.inventory.hosts:
-        future: Future[Told | SophiaError] = Future()
-        pending[name] = future
 
-        def ask(name: str = name, future: Future[Told | SophiaError] = future) -> None:
-            try:
-                future.set_result(told(site, name))
-            except SophiaError as error:
-                future.set_result(error)
-            except BaseException as error:
-                future.set_exception(error)
+    def ask(name: str) -> Told | SophiaError:
+        try:
+            return told(site, name)
+        except SophiaError as error:
+            return error
 
-        threading.Thread(target=ask, name=f"host-{name}", daemon=True).start()
-    return pending
+    return {name: begun(partial(ask, name), f"host {name}") for name in site.inventory.hosts}
 
 
 NO_HOSTS = "the configuration names no hosts"
