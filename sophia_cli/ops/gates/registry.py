@@ -58,7 +58,11 @@ GATES: dict[str, Gate] = {
 """By the name that a step gives: `gate: redis`."""
 
 LOOKING = frozenset(GATES) - {"qdrant_collections", "smoke"}
-"""Those that leave nothing behind when they are not waited for, nor need another one's proof."""
+"""Those that need no other one's proof, and may be cut off anywhere.
+
+What they write are probes of their own; a drained peer that the gate of Qdrant takes back is taken
+back in one step, after its own audit.
+"""
 
 GUARDS: dict[str, Guard] = {"qdrant": _LazyGuard("qdrant.rolling:QdrantGuard")}
 """By the name that a step gives: `guard: qdrant`."""

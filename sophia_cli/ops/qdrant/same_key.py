@@ -19,8 +19,8 @@ def refuse_strangers(asks: Asks, peers: Sequence[Peer]) -> str:
     said = in_parallel(lambda peer: asks.ask(peer, "GET", "/cluster"), peers)
     for peer in peers:
         refuse_stranger(peer, said[peer.host])
-    answered = [host for host, each in said.items() if isinstance(each, Answer)]
-    return f"{' and '.join(answered)} took the key" if answered else "no peer runs yet"
+    took = [host for host, each in said.items() if isinstance(each, Answer) and each.status == 200]
+    return f"{' and '.join(took)} took the key" if took else "no peer answers yet"
 
 
 def refuse_stranger(peer: Peer, said: Answer | Silence) -> None:

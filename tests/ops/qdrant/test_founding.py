@@ -48,4 +48,4 @@ def test_a_first_peer_that_was_removed_joins_the_others() -> None:
 
 
 def test_where_no_peer_runs_none_refuses_the_key() -> None:
-    assert refuse_strangers(NOBODY, PEERS) == "no peer runs yet"
+    assert refuse_strangers(NOBODY, PEERS) == "no peer answers yet"
