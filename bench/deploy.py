@@ -51,6 +51,7 @@ def main() -> None:
                 controller.trust()
                 controller.does("deploy", "--yes", timeout=900)
             second_deployment(three, one, runs)
+            doctor(three, runs)
             facts(three, one, runs)
             steps(three, runs)
         finally:
@@ -76,6 +77,18 @@ def second_deployment(three: Controller, one: Controller, runs: int) -> None:
         f"{planned[0]:.2f} / {planned[1]:.2f} s = {planned[0] / planned[1]:.2f}",
         "none",
     )
+
+
+def doctor(three: Controller, runs: int) -> None:
+    """`sophia doctor` as a process, on all three hosts, and with one of them frozen."""
+    [well] = in_turns([lambda: three.does("doctor")], runs)
+    report("doctor, 3 hosts", f"{well:.2f} s", "<= 5 s")
+    three.hosts[2].freeze()
+    try:
+        [frozen] = in_turns([lambda: three.run("doctor")], 2)
+    finally:
+        three.hosts[2].thaw()
+    report("doctor, one of 3 hosts frozen", f"{frozen:.2f} s", "<= 12 s")
 
 
 def facts(three: Controller, one: Controller, runs: int) -> None:
