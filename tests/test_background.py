@@ -1,4 +1,4 @@
-"""Work in the background: its result, its error, its request, and that nobody has to wait for it."""
+"""Work in the background: its result, its error, its request, and nobody has to wait for it."""
 
 from __future__ import annotations
 
