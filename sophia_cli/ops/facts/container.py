@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,11 +84,20 @@ class Container:
     name: str
     image: str = ""
 
+    @classmethod
+    def together(cls, facts: Sequence[Container]) -> Containers:
+        """All of them in one call of docker."""
+        return Containers(tuple(facts))
+
     @property
     def command(self) -> str:
         """Prints what docker has of these names, a JSON object a line."""
-        names = " ".join(shlex.quote(name) for name in (self.name, self.image) if name)
-        return asked(f"docker inspect --format {shlex.quote(_FORMAT)} {names}")
+        return _inspected(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What docker is asked for."""
+        return tuple(filter(None, (self.name, self.image)))
 
     def parse(self, output: str, exit_status: int) -> ContainerState:
         """The container, as far as docker answers."""
@@ -100,6 +109,45 @@ class Container:
             if each["kind"] == "container" and each["name"] == f"/{self.name}":
                 return _state(docker, each, tag_id)
         return ContainerState(docker, tag_id=tag_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Containers:
+    """Some containers."""
+
+    facts: tuple[Container, ...]
+
+    @property
+    def command(self) -> str:
+        """Prints what docker has of all their names, in their order."""
+        return _inspected(self._names)
+
+    @property
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(name for each in self.facts for name in each.names))
+
+    def parse(self, output: str, exit_status: int) -> list[ContainerState]:
+        """Each of them; `ValueError` where it does not say which names docker does not know."""
+        docker, lines = answer(output, exit_status)
+        if docker is not Docker.ANSWERS:
+            return [ContainerState(docker)] * len(self.facts)
+        unknown = {line.rpartition(": ")[2] for line in output.splitlines() if "{" not in line}
+        known = [name for name in self._names if name not in unknown]
+        found = dict(zip(known, objects(lines), strict=True))
+        states = []
+        for fact in self.facts:
+            image = found.get(fact.image, {}) if fact.image else {}
+            tag_id = image["id"] if image.get("kind") == "image" else None
+            said = found.get(fact.name, {})
+            if said.get("kind") == "container" and said["name"] == f"/{fact.name}":
+                states.append(_state(docker, said, tag_id))
+            else:
+                states.append(ContainerState(docker, tag_id=tag_id))
+        return states
+
+
+def _inspected(names: Sequence[str]) -> str:
+    return asked(f"docker inspect --format {shlex.quote(_FORMAT)} {shlex.join(names)}")
 
 
 def _state(docker: Docker, said: Mapping[str, Any], tag_id: str | None) -> ContainerState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sophia_cli.ops.facts.lines import pairs
@@ -41,22 +42,56 @@ class Unit:
 
     name: str
 
+    @classmethod
+    def together(cls, facts: Sequence[Unit]) -> Units:
+        """All of them by one call of `systemctl`."""
+        return Units(tuple(facts))
+
     @property
     def command(self) -> str:
         """Prints its properties, `Name=value` a line."""
-        return f"systemctl show --no-pager -p {_PROPERTIES} -- {shlex.quote(self.name)}; true"
+        return _shown([self.name])
 
     def parse(self, output: str, exit_status: int) -> UnitState:
         """The unit; one that nobody knows has the load state `not-found`."""
         if exit_status == 124:
             raise ValueError("systemd does not answer")
-        said = pairs(output)
-        return UnitState(
-            said.get("LoadState", ""),
-            said.get("ActiveState", ""),
-            said.get("SubState", ""),
-            said.get("UnitFileState", ""),
-            int(said.get("NRestarts") or 0),
-            int(said.get("MainPID") or 0),
-            said.get("ExecMainStartTimestamp", ""),
-        )
+        return _state(output)
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Some units."""
+
+    facts: tuple[Unit, ...]
+
+    @property
+    def command(self) -> str:
+        """Prints the properties of each, an empty line between two."""
+        return _shown([each.name for each in self.facts])
+
+    def parse(self, output: str, exit_status: int) -> list[UnitState]:
+        """Each of them; all empty where systemd does not run."""
+        if exit_status == 124:
+            raise ValueError("systemd does not answer")
+        blocks = output.strip().split("\n\n") if output.strip() else [""] * len(self.facts)
+        if len(blocks) != len(self.facts):
+            raise ValueError(f"{len(blocks)} units answer for {len(self.facts)}")
+        return [_state(each) for each in blocks]
+
+
+def _shown(names: Sequence[str]) -> str:
+    return f"systemctl show --no-pager -p {_PROPERTIES} -- {shlex.join(names)}; true"
+
+
+def _state(output: str) -> UnitState:
+    said = pairs(output)
+    return UnitState(
+        said.get("LoadState", ""),
+        said.get("ActiveState", ""),
+        said.get("SubState", ""),
+        said.get("UnitFileState", ""),
+        int(said.get("NRestarts") or 0),
+        int(said.get("MainPID") or 0),
+        said.get("ExecMainStartTimestamp", ""),
+    )

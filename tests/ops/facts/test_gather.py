@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +113,73 @@ def test_a_host_that_stops_on_the_way_is_not_taken_for_one_that_answered() -> No
 
     with pytest.raises(CommandFailed, match="only 1 of 2 could be read: cut"):
         gather(Cut(), [Said("echo one"), Said("echo two")])
+
+
+def test_facts_of_a_kind_are_read_together_where_it_can_be_so() -> None:
+    connection = LocalConnection()
+    paths = [AtPath(path) for path in ("/proc", "/nothing", "/dev/null")]
+    known = gather(connection, [*paths, Status("exit 3"), AtPath("/proc/self", follow=True)])
+    assert [known[each].kind for each in paths] == [Kind.DIRECTORY, Kind.ABSENT, Kind.OTHER]
+    assert known[AtPath("/proc/self", follow=True)].kind is Kind.DIRECTORY
+    assert known[Status("exit 3")] == 3
+    [command] = connection.commands
+    assert command.stdin.count(b"stat --printf") == 1
+
+
+def test_what_cannot_be_told_apart_is_read_alone(tmp_path: Path) -> None:
+    odd, plain = tmp_path / "a\nb\tc", tmp_path / "plain"
+    odd.write_text("12")
+    connection = LocalConnection()
+    known = gather(connection, [AtPath(str(odd)), AtPath(str(plain)), Status("true")])
+    assert known[AtPath(str(odd))].size == 2
+    assert known[AtPath(str(plain))].kind is Kind.ABSENT
+    assert len(connection.commands) == 2
+    assert b"true" not in connection.commands[1].stdin.replace(b"; true", b"")
+
+
+def test_of_facts_read_together_the_one_that_does_not_answer_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fact, "_PATIENCE", 1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    silent = HeadOf(str(pipe))
+    with pytest.raises(CommandFailed, match="pipe does not answer"):
+        gather(LocalConnection(), [HeadOf("/proc/uptime"), silent])
+
+
+@dataclass(frozen=True)
+class HeadOf:
+    """A byte of a file, which a pipe that nobody writes to never says."""
+
+    path: str
+
+    @classmethod
+    def together(cls, facts: Sequence[HeadOf]) -> HeadsOf:
+        return HeadsOf(tuple(facts))
+
+    @property
+    def command(self) -> str:
+        return f"head -c 1 {self.path}"
+
+    def parse(self, output: str, exit_status: int) -> str:
+        if exit_status == 124:
+            raise ValueError(f"{self.path} does not answer")
+        return output
+
+
+@dataclass(frozen=True)
+class HeadsOf:
+    facts: tuple[HeadOf, ...]
+
+    @property
+    def command(self) -> str:
+        return "; ".join(each.command for each in self.facts)
+
+    def parse(self, output: str, exit_status: int) -> list[str]:
+        if exit_status == 124:
+            raise ValueError("one of them does not answer")
+        return list(output)
 
 
 def test_newer_facts_win() -> None:

@@ -77,6 +77,17 @@ def test_a_file_comes_over_as_it_is(tmp_path: Path) -> None:
     assert read(FileText(str(path))) == b""
 
 
+def test_files_come_over_together_as_they_are(tmp_path: Path) -> None:
+    contents = [bytes(range(256)) * 300, b"", b"\n\n", None, b"no end of line"]
+    facts = [FileText(str(tmp_path / f"it's {number}")) for number in range(len(contents))]
+    for fact, content in zip(facts, contents, strict=True):
+        if content is not None:
+            Path(fact.path).write_bytes(content)
+    known = gather(LocalConnection(), [*facts, FileText(facts[0].path, limit=7)])
+    assert [known[fact] for fact in facts] == contents
+    assert known[FileText(facts[0].path, limit=7)] == bytes(range(7))
+
+
 @pytest.mark.parametrize("fact", [FileText, FileDigest])
 def test_where_no_file_is_there_is_no_content(fact: Any, tmp_path: Path) -> None:
     assert read(fact(str(tmp_path / "nothing"))) is None

@@ -258,3 +258,50 @@ def test_a_container_that_is_not_there_says_whether_docker_knows(
 ) -> None:
     state = Container("sophia-redis").parse(output, status)
     assert (state.docker, state.exists) == (docker, False)
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (
+            "LoadState=loaded\nActiveState=active\nMainPID=7\n\nLoadState=not-found\n",
+            [UnitState("loaded", "active", pid=7), UnitState("not-found")],
+        ),
+        ("", [UnitState(), UnitState()]),
+    ],
+)
+def test_units_are_read_together(output: str, expected: list[UnitState]) -> None:
+    units = [Unit("sophia.service"), Unit("none.service")]
+    assert Unit.together(units).parse(output, 0) == expected
+
+
+@pytest.mark.parametrize(
+    ("fact", "output", "status"),
+    [
+        (Unit.together([Unit("a.service"), Unit("b.service")]), "LoadState=loaded\n", 0),
+        (Unit.together([Unit("a.service"), Unit("b.service")]), "", 124),
+        (AtPath.together([AtPath("/a"), AtPath("/b")]), "", 124),
+        (FileText.together([FileText("/a"), FileText("/b")]), "-\n", 124),
+        (
+            Container.together([Container("a", "redis:7"), Container("b")]),
+            '{"kind":"image","id":"sha256:1"}\nError: something else that is no such thing\n',
+            0,
+        ),
+    ],
+)
+def test_what_is_not_said_of_each_is_not_taken_for_an_answer(
+    fact: Fact[Any], output: str, status: int
+) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        fact.parse(output, status)
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "docker"),
+    [("docker is absent\n", 0, Docker.ABSENT), ("", 124, Docker.SILENT)],
+)
+def test_of_containers_read_together_each_says_what_docker_does(
+    output: str, status: int, docker: Docker
+) -> None:
+    states = Container.together([Container("a"), Container("b")]).parse(output, status)
+    assert [(each.docker, each.exists) for each in states] == [(docker, False)] * 2
