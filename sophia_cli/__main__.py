@@ -119,6 +119,9 @@ def _open_closed_streams() -> None:
 
 
 def _foreground(arguments: list[str]) -> int:
+    from sophia_cli.heap import collect_seldom
+
+    collect_seldom()
     from sophia_cli.app import run
     from sophia_cli.environment import Environment
 

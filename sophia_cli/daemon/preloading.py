@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 
+from sophia_cli.heap import keep_for_good
 from sophia_cli.logs.events import log
 
 # In pieces, so that a command that comes meanwhile shares the interpreter with one of them only.
@@ -46,6 +47,7 @@ def preload(
             except Exception:
                 log.exception("cannot be loaded", module=name)
                 return
+        keep_for_good()
 
     loading = threading.Thread(target=work, name="preloading", daemon=True)
     loading.start()

@@ -21,6 +21,7 @@ from sophia_cli import __version__
 from sophia_cli.daemon.presence import Condition, Resident, condition
 from sophia_cli.errors import SophiaError
 from sophia_cli.exit_status import ExitStatus
+from sophia_cli.heap import collect_seldom, return_large_blocks
 from sophia_cli.home import Home
 from sophia_cli.locations import resident_lock, resident_socket
 
@@ -31,6 +32,7 @@ _POLL = 0.02
 
 def main() -> None:
     """What the thin client starts in the background."""
+    collect_seldom()
     _close_inherited()
     try:
         status = serve(Home.of(os.environ).prepare())
@@ -56,7 +58,6 @@ def serve(home: Home, *, foreground: bool = False) -> ExitStatus:
 def _serve(home: Home, *, foreground: bool) -> None:
     from sophia_cli.daemon.log import configure
     from sophia_cli.daemon.server import Server
-    from sophia_cli.heap import return_large_blocks
 
     configure(home, foreground=foreground)
     return_large_blocks()
