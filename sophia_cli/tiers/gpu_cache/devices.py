@@ -23,7 +23,7 @@ def opener(device: str) -> Opener:
     Raises:
         ConfigurationError: there is no such device, or torch is asked for and not installed.
     """
-    if device == "numpy" or (device == "auto" and not (find_spec("torch") and _gpu_in_sight())):
+    if device == "numpy" or (device == "auto" and not (find_spec("torch") and gpu_in_sight())):
         return NumpyOpener()
     try:
         from sophia_cli.tiers.gpu_cache.torch_slab import TorchOpener, gpu
@@ -40,5 +40,6 @@ def opener(device: str) -> Opener:
     return found if device == "cpu" else PatientOpener(found)
 
 
-def _gpu_in_sight() -> bool:
+def gpu_in_sight() -> bool:
+    """Whether there may be a GPU that torch can use; told without torch."""
     return sys.platform == "darwin" or any(Path(device).exists() for device in _GPUS)
