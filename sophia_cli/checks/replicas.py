@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from sophia_cli.checks.check import Check, Finding, Severity, failed, passed, skipped, unknown
-from sophia_cli.checks.digests.copies import copies_of, service_of
+from sophia_cli.checks.digests.copies import copies_of
 from sophia_cli.checks.digests.difference import Fault, Named
 from sophia_cli.checks.digests.peer import PeerCopy
 from sophia_cli.checks.sampling import Sampled, counts, sampled, told, within
@@ -43,11 +43,11 @@ def _each(
 
 
 def _counts(scene: Scene, named: Named) -> Iterator[Finding]:
-    yield from counts(service_of(scene), named)
+    yield from counts(scene.service, named)
 
 
 def _sampled(scene: Scene, named: Named) -> Sampled:
-    return scene.once(f"sample of {named.name}", lambda: sampled(service_of(scene), named))
+    return scene.once(f"sample of {named.name}", lambda: sampled(scene.service, named))
 
 
 def _sample_of(*faults: Fault) -> Callable[[Scene], Iterator[Finding]]:
@@ -62,7 +62,7 @@ def _shards(scene: Scene) -> Iterator[Finding]:
     if scene.loaded.config.vector_engine == "edge":
         yield skipped(_IN_PROCESS)
         return
-    copies, service = copies_of(scene), service_of(scene)
+    copies, service = copies_of(scene), scene.service
     for kind in KINDS:
         still = False
         for look in range(_LOOKS):

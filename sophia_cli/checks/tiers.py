@@ -18,7 +18,7 @@ from sophia_cli.checks.check import (
     skipped,
     warned,
 )
-from sophia_cli.checks.digests.copies import copies_of, service_of
+from sophia_cli.checks.digests.copies import copies_of
 from sophia_cli.checks.digests.difference import Fault
 from sophia_cli.checks.sampling import Sampled, counts, sampled, told
 from sophia_cli.checks.scene import Scene
@@ -41,12 +41,12 @@ def _counts(scene: Scene) -> Iterator[Finding]:
         yield skipped(_ON_SERVERS)
         return
     for named in copies_of(scene):
-        yield from counts(service_of(scene), named)
+        yield from counts(scene.service, named)
 
 
 def _sampled(scene: Scene) -> Sampled:
     [named] = copies_of(scene)
-    return scene.once("sample", lambda: sampled(service_of(scene), named))
+    return scene.once("sample", lambda: sampled(scene.service, named))
 
 
 def _sample_of(*faults: Fault) -> Callable[[Scene], Iterator[Finding]]:
@@ -64,7 +64,7 @@ def _on_servers(scene: Scene) -> bool:
 
 
 def _owed(scene: Scene) -> Iterator[Finding]:
-    entries, oldest, tries = service_of(scene).records.outbox.waiting()
+    entries, oldest, tries = scene.service.records.outbox.waiting()
     if oldest < _LONG and tries < _TRIES:
         yield passed(f"{entries:,} owed" if entries else "nothing is owed")
         return
@@ -77,7 +77,7 @@ def _owed(scene: Scene) -> Iterator[Finding]:
 
 
 def _vectors(scene: Scene) -> Iterator[Finding]:
-    digests = service_of(scene).records.digests
+    digests = scene.service.records.digests
     lacking = digests.without_vector(utc_now(), _KEPT)
     if lacking:  # One that is just being made is owed first, and not any more once it is made.
         time.sleep(_PAUSE)
@@ -94,13 +94,13 @@ def _vectors(scene: Scene) -> Iterator[Finding]:
 
 
 def _kept(scene: Scene) -> list[Kept]:
-    return scene.once("hot cache", lambda: list(service_of(scene).answers.kept(_KEPT)))
+    return scene.once("hot cache", lambda: list(scene.service.answers.kept(_KEPT)))
 
 
 def _epochs(scene: Scene) -> Iterator[Finding]:
     answers = [each for each in _kept(scene) if each.epochs]
     # Read after the answers: epochs only grow.
-    now = service_of(scene).records.outbox.epochs().values
+    now = scene.service.records.outbox.epochs().values
     ahead = [
         each for each in answers if any(now.get(kind, 0) < at for kind, at in each.epochs.items())
     ]
@@ -119,7 +119,7 @@ def _epochs(scene: Scene) -> Iterator[Finding]:
 
 def _forgotten(scene: Scene) -> Iterator[Finding]:
     """Read again while a forget may still be erasing; one that could not is owed, and says so."""
-    service = service_of(scene)
+    service = scene.service
     kept = [each for each in _kept(scene) if each.memories]
     if not kept:
         yield skipped("no answer with memories is kept")

@@ -49,7 +49,7 @@ def command(
       sophia repair --apply
       sophia repair --export found.jsonl && sophia import found.jsonl
     """
-    from sophia_cli.checks.digests.copies import copies_of, service_of
+    from sophia_cli.checks.digests.copies import copies_of
     from sophia_cli.checks.scene import Scene
     from sophia_cli.repair.exporting import export as export_to
     from sophia_cli.repair.mending import mend
@@ -59,7 +59,7 @@ def command(
     file = None if export is None else path_of(invocation, export)
     with contextlib.ExitStack() as stack:
         scene = Scene(invocation, stack)
-        service, copies = service_of(scene), copies_of(scene)
+        service, copies = scene.service, copies_of(scene)
         wait = _wait(invocation)
         with invocation.terminal.progress("comparing") as bar:
             planned = plan(

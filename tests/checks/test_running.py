@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from sophia_cli.checks.check import Check, Finding, Look, Severity, Verdict, failed, passed, warned
+from sophia_cli.checks.digests.copies import copies_of
 from sophia_cli.checks.running import Looked, look
 from sophia_cli.checks.scene import Scene
 from sophia_cli.errors import Interrupted, TierDown
 from tests.checks.scenes import scene_of
+from tests.conftest import Sophia
 
 
 @pytest.fixture
@@ -116,3 +118,14 @@ def test_the_user_may_stop_it(scene: Scene) -> None:
 
     with pytest.raises(Interrupted):
         look([check("XX-01", hang, 50.0)], scene, 50.0)
+
+
+def test_a_check_may_be_the_first_that_asks_for_the_copies(sophia: Sophia, home: Path) -> None:
+    assert sophia("up").returncode == 0
+
+    def count(scene: Scene) -> Iterator[Finding]:
+        yield passed(f"{len(copies_of(scene))} copies")
+
+    with scene_of(home) as scene:
+        found = look([check("XX-01", count, 40.0)], scene, 40.0)
+    assert found[0].findings == (passed("1 copies"),)

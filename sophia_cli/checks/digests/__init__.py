@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sophia_cli.checks.check import Finding, failed, passed
 from sophia_cli.checks.digests.comparison import compare
-from sophia_cli.checks.digests.copies import copies_of, service_of
+from sophia_cli.checks.digests.copies import copies_of
 from sophia_cli.checks.digests.difference import Difference, Fault
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def deep(
         SophiaError: see `compare`.
     """
     compared = compare(
-        service_of(scene),
+        scene.service,
         copies_of(scene),
         scene.home.root,
         resume=resume,

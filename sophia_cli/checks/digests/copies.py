@@ -8,21 +8,11 @@ from urllib.parse import urlsplit
 
 from sophia_cli.checks.digests.difference import Named
 from sophia_cli.memory.ports import Copy
-from sophia_cli.memory.service import MemoryService
 from sophia_cli.ops.qdrant.asks import Peer, peers_of
 from sophia_cli.ops.qdrant.over_http import Directly, HttpAsks, site_asks
 
 if TYPE_CHECKING:
     from sophia_cli.checks.scene import Scene
-
-
-def service_of(scene: Scene) -> MemoryService:
-    """The memory that is looked at: that of the command which looks, opened once.
-
-    Raises:
-        SophiaError: it cannot be opened.
-    """
-    return scene.once("service", lambda: scene.stack.enter_context(scene.invocation.service()))
 
 
 def copies_of(scene: Scene) -> tuple[Named, ...]:
@@ -37,7 +27,7 @@ def copies_of(scene: Scene) -> tuple[Named, ...]:
 
 
 def _copies(scene: Scene) -> tuple[Named, ...]:
-    config, service = scene.loaded.config, service_of(scene)
+    config, service = scene.loaded.config, scene.service
     if config.vector_engine == "edge":
         return (Named("", cast(Copy, service.vectors)),)
     dimension = service.records.models.current().dimension or service.embedder.dimension
