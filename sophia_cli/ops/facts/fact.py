@@ -84,7 +84,7 @@ def gather(connection: Connection, facts: Iterable[Fact[Any]]) -> Known:
             values[fact] = _parsed(connection, fact, *said)
             continue
         with suppress(ValueError):
-            values.update(zip(joined[fact], fact.parse(*said), strict=True))
+            values |= dict(zip(joined[fact], fact.parse(*said), strict=True))
     for fact, said in _asked(connection, [each for each in wanted if each not in values]):
         values[fact] = _parsed(connection, fact, *said)
     return Known(values)

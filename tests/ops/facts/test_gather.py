@@ -148,6 +148,14 @@ def test_of_facts_read_together_the_one_that_does_not_answer_is_named(
         gather(LocalConnection(), [HeadOf("/proc/uptime"), silent])
 
 
+def test_too_few_answers_are_none(tmp_path: Path) -> None:
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    empty.write_text("")
+    full.write_text("f")
+    known = gather(LocalConnection(), [HeadOf(str(empty)), HeadOf(str(full))])
+    assert (known[HeadOf(str(empty))], known[HeadOf(str(full))]) == ("", "f")
+
+
 @dataclass(frozen=True)
 class HeadOf:
     """A byte of a file, which a pipe that nobody writes to never says."""
