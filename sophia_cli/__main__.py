@@ -119,13 +119,14 @@ def _open_closed_streams() -> None:
 
 
 def _foreground(arguments: list[str]) -> int:
-    from sophia_cli.heap import collect_seldom
-
-    collect_seldom()
-    from sophia_cli.app import run
     from sophia_cli.environment import Environment
+    from sophia_cli.own_process import settle
 
-    status = run(arguments, Environment.of_this_process())
+    environment = Environment.of_this_process()
+    settle()
+    from sophia_cli.app import run
+
+    status = run(arguments, environment)
     try:
         sys.stdout.flush()
     except OSError:

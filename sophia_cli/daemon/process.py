@@ -21,9 +21,10 @@ from sophia_cli import __version__
 from sophia_cli.daemon.presence import Condition, Resident, condition
 from sophia_cli.errors import SophiaError
 from sophia_cli.exit_status import ExitStatus
-from sophia_cli.heap import collect_seldom, return_large_blocks
+from sophia_cli.heap import return_large_blocks
 from sophia_cli.home import Home
 from sophia_cli.locations import resident_lock, resident_socket
+from sophia_cli.own_process import settle
 
 # An earlier one may take that long for its last commands and for stopping the engines.
 _LOCK_TIMEOUT = 40.0
@@ -32,7 +33,7 @@ _POLL = 0.02
 
 def main() -> None:
     """What the thin client starts in the background."""
-    collect_seldom()
+    settle()
     _close_inherited()
     try:
         status = serve(Home.of(os.environ).prepare())
