@@ -131,10 +131,10 @@ def _check_recall(service: MemoryService, live: Iterable[Said]) -> None:
         trace = Trace()
         found = service.recall(Question(said.word, limit=3), 50, utc_now(), trace)
         assert trace.degraded == []
-        if not found or str(found[0].memory.id) != said.id:
-            missed.append((said, [each.memory.content for each in found]))
-        else:
-            assert found[0].memory.content == said.text
+        # Not always the first: of 2,000 made-up words two may be as alike as jizatux and jizotux.
+        texts = {str(each.memory.id): each.memory.content for each in found}
+        if texts.get(said.id) != said.text:
+            missed.append((said, texts))
     assert missed == []
 
 

@@ -46,20 +46,21 @@ steps:
     script:
       name: take a while
       check: test -e {_DONE}
-      run: echo begun >>{_BEGUN}; sleep 12; touch {_DONE}
+      run: echo begun >>{_BEGUN}; sleep 20; touch {_DONE}
 """
 # There and back, so that each undisturbed end is known.
 _TOUR = [_WITHOUT_PEERS, {}, _WITHOUT_PEERS, {}, _WITH_PEERS, {}]
 
 
 def test_what_a_killed_run_left_at_work_is_waited_for(memory: Memory) -> None:
-    controller, host = memory.controller, memory.hosts[1]
+    controller = memory.controller
     directory = controller.root / "slow"
     directory.mkdir()
     (directory / "0-prepare.yaml").write_text(_SLOW)
     controller.configure(cluster={"playbooks_dir": str(directory)})
     with controller.start("deploy", "prepare", "--yes") as running:
-        wait_until(lambda: host.succeeds(f"test -e {_BEGUN}"), "the step", 60)
+        for host in memory.hosts:
+            wait_until(lambda host=host: host.succeeds(f"test -e {_BEGUN}"), "the step", 60)
         running.kill()
     again = controller.does("deploy", "prepare", "--yes")
     controller.configure()
