@@ -47,7 +47,7 @@ def test_a_device_that_is_not_there_is_an_error(device: str) -> None:
 
 def test_automatic_means_the_gpu_that_torch_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="the extra gpu is not installed")
-    monkeypatch.setattr("sophia_cli.tiers.gpu_cache.devices._gpu_in_sight", lambda: True)
+    monkeypatch.setattr("sophia_cli.tiers.gpu_cache.devices.gpu_in_sight", lambda: True)
     monkeypatch.setattr("sophia_cli.tiers.gpu_cache.torch_slab.gpu", lambda: "cpu")
     cache = GpuCache(Settings())
     cache.open(8)
@@ -56,7 +56,7 @@ def test_automatic_means_the_gpu_that_torch_sees(monkeypatch: pytest.MonkeyPatch
 
 def test_automatic_means_numpy_where_torch_sees_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="the extra gpu is not installed")
-    monkeypatch.setattr("sophia_cli.tiers.gpu_cache.devices._gpu_in_sight", lambda: True)
+    monkeypatch.setattr("sophia_cli.tiers.gpu_cache.devices.gpu_in_sight", lambda: True)
     monkeypatch.setattr("sophia_cli.tiers.gpu_cache.torch_slab.gpu", lambda: None)
     cache = GpuCache(Settings())
     cache.open(8)
