@@ -6,8 +6,11 @@ With git, what git ignores is left out, and so are submodules; a move keeps the 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -135,21 +138,22 @@ class GitTree:
         safe = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
         command = ["git", "-C", os.fspath(self._path), *safe, *arguments]
         try:
-            # In a session of its own: Ctrl-C in the terminal is not for it.
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self._variables,
-                start_new_session=True,
-            )
+            with _interrupts_held():
+                # In a session of its own: Ctrl-C in the terminal is not for it.
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=self._variables,
+                    start_new_session=True,
+                )
+                output, said = self._finished(process, arguments[0])
         except FileNotFoundError:
             raise Refused(
                 f"{self._path} is in a git repository, and git is not installed",
                 "install git: without it the files would lose their history",
             ) from None
-        output, said = self._finished(process, arguments[0])
         if process.returncode:
             reason = said.decode("utf-8", "replace").strip().splitlines()
             raise SophiaError(
@@ -159,24 +163,31 @@ class GitTree:
         return output
 
     def _finished(self, process: subprocess.Popen[bytes], what: str) -> tuple[bytes, bytes]:
-        """Its outputs. It is waited for also when the user interrupts: half a move is none."""
-        interrupted = False
-        while True:
-            try:
-                outputs = process.communicate(timeout=_TIMEOUT)
-                break
-            except KeyboardInterrupt:
-                interrupted = True
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                raise SophiaError(
-                    f"git {what} in {self._path} took over {_TIMEOUT:.0f} s", "try git status there"
-                ) from None
-        if interrupted:
-            raise KeyboardInterrupt
-        return outputs
+        try:
+            return process.communicate(timeout=_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise SophiaError(
+                f"git {what} in {self._path} took over {_TIMEOUT:.0f} s", "try git status there"
+            ) from None
 
 
 def _entries(output: bytes) -> list[str]:
     return [os.fsdecode(entry) for entry in output.split(b"\0") if entry]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C within the block counts at its end: half a move is none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # others are not interrupted
+        return
+    interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if interrupted.is_set():
+            raise KeyboardInterrupt

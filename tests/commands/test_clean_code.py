@@ -353,6 +353,22 @@ def test_git_is_waited_for_when_the_user_interrupts(repository: Repository) -> N
     assert (repository.root / "done").exists()
 
 
+def test_git_is_waited_for_when_the_interrupt_comes_as_it_starts(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    tree = GitTree(repository.root, ENVIRONMENT)
+    repository.git("config", "alias.slow", f"!sleep 1; touch {repository.root}/done")
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    with pytest.raises(KeyboardInterrupt):
+        tree._git("slow")
+    assert (repository.root / "done").exists()
+
+
 def test_a_repository_of_somebody_else_is_said(repository: Repository) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a directory away")
