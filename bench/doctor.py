@@ -82,12 +82,14 @@ def deep(sophia: Sophia, memories: int) -> None:
     asked = iter(questions(100_000, seed=11))
     next(_recalled(sophia, asked))
     idle = [spent for _, spent in zip(range(_ASKED), _recalled(sophia, asked), strict=False)]
-    points, seconds, whole = _compared(sophia)
+    compared = [_compared(sophia) for _ in range(3)]
+    points, seconds, whole = sorted(compared, key=lambda each: each[1])[1]
     report(
         f"doctor --deep, {points:,} points",
         f"{points / seconds:,.0f}/s, {whole / 1000:.1f} s in all",
         ">= 20,000/s",
     )
+    print("each of them:", ", ".join(f"{one / spent:,.0f}/s" for one, spent, _ in compared))
     ended = threading.Event()
 
     def compare() -> None:
