@@ -309,7 +309,7 @@ class EdgeVectors:
         following = None
         with suppress(SophiaError):  # whoever asks next is told
             while not self._closed.wait(_PAUSE):
-                with self._reading(kind) as current:
+                with self._reading(kind, aside=True) as current:
                     if current is not shard:
                         return
                     following = read_ahead(self._facts[kind], shard, following)
