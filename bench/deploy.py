@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -113,7 +114,7 @@ def facts(three: Controller, one: Controller, runs: int) -> None:
         HostConnections(inventory_of(one)) as single,
     ):
         sites = [site_of(three, threefold), site_of(one, single)]
-        of_three, of_one = in_turns([lambda s=site: machines(s) for site in sites], 3 * runs)  # type: ignore[misc]
+        of_three, of_one = in_turns([partial(machines, site) for site in sites], 3 * runs)
     report(
         "facts over open connections, 3 hosts / 1 host",
         f"{of_three * 1000:.0f} / {of_one * 1000:.0f} ms = {of_three / of_one:.2f}",
@@ -147,7 +148,7 @@ def steps(controller: Controller, runs: int) -> None:
                 ("all of a host together", here),
                 *((kind, [kinds[kind]]) for kind in _STEPS),
             ]:
-                looked, waited = in_turns([lambda some=operations: look(some), trip], 5 * runs)  # type: ignore[misc]
+                looked, waited = in_turns([partial(look, operations), trip], 5 * runs)
                 count = len(operations)
                 report(
                     f"a step that changes nothing: {name}",

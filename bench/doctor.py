@@ -17,11 +17,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scale import Embedder, fill
-from speed import _SOPHIA, _environment, median, report, timed
+from speed import SOPHIA, environment_of, median, report, timed
 from stores import fresh_home
 from texts import questions
 
 from sophia_cli import assembly
+from sophia_cli.background import begun
 from sophia_cli.config.model import Config
 
 _ASKED = 200
@@ -38,7 +39,7 @@ def main() -> None:
         opened = assembly.open_service(Config(), home)
         fill(opened.service, embedder, 0, arguments.memories)
         opened.close()
-        sophia = Sophia(_environment(home))
+        sophia = Sophia(environment_of(home))
         sophia("up")
         try:
             warm(sophia, arguments.memories, arguments.runs)
@@ -56,7 +57,7 @@ class Sophia:
     def __call__(self, *words: str) -> str:
         """What a command prints; one that finds something unhealthy is no error here."""
         done = subprocess.run(
-            [_SOPHIA, *words], env=self._environment, check=False, capture_output=True, text=True
+            [SOPHIA, *words], env=self._environment, check=False, capture_output=True, text=True
         )
         if done.returncode not in (0, 3):
             raise SystemExit(f"sophia {' '.join(words)}: {done.stdout}{done.stderr}")
@@ -93,21 +94,17 @@ def deep(sophia: Sophia, memories: int) -> None:
     ended = threading.Event()
 
     def compare() -> None:
-        try:
-            while not ended.is_set():
-                _compared(sophia)
-        finally:
-            ended.set()
+        while not ended.is_set():
+            _compared(sophia)
 
-    comparing = threading.Thread(target=compare)
-    comparing.start()
+    comparing = begun(compare, "comparing")
     busy = []
     for spent in _recalled(sophia, asked):
         busy.append(spent)
-        if len(busy) >= _ASKED or ended.is_set():
+        if len(busy) >= _ASKED or comparing.done():
             break
     ended.set()
-    comparing.join()
+    comparing.result()  # one that failed is no comparison
     ratio = median(busy) / median(idle)
     report(
         f"recall, p50, {memories:,} memories, while it runs",

@@ -35,7 +35,7 @@ from sophia_cli.memory.service import MemoryService
 from sophia_cli.memory.trace import Trace
 from sophia_cli.memory.words import embedded_text
 
-_SOPHIA = str(Path(sys.executable).with_name("sophia"))
+SOPHIA = str(Path(sys.executable).with_name("sophia"))
 _INGEST = 5_000
 _BATCH = 256
 
@@ -73,12 +73,12 @@ def timed(call: Callable[[], object]) -> float:
 def from_nothing() -> None:
     """An empty home: engines initialised, model loaded, one memory stored and recalled."""
     with fresh_home() as home:
-        environment = _environment(home)
+        environment = environment_of(home)
         started = time.perf_counter()
         for words in (["remember", "We chose Qdrant."], ["recall", "what did we choose?"]):
-            subprocess.run([_SOPHIA, *words], env=environment, check=True, capture_output=True)
+            subprocess.run([SOPHIA, *words], env=environment, check=True, capture_output=True)
         spent = time.perf_counter() - started
-        subprocess.run([_SOPHIA, "down"], env=environment, check=True, capture_output=True)
+        subprocess.run([SOPHIA, "down"], env=environment, check=True, capture_output=True)
     report("from nothing to the first recall", f"{spent:.2f} s", "6 s")
 
 
@@ -142,22 +142,22 @@ def in_process(service: MemoryService, memories: int) -> None:
 def whole_process(memories: int) -> None:
     """`sophia recall` as a whole process against `python -c pass`, and the client alone."""
     with fresh_home() as home:
-        environment = _environment(home)
+        environment = environment_of(home)
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
             for draft in turns(memories):
                 file.write(_line(draft))
             file.flush()
             subprocess.run(
-                [_SOPHIA, "ingest", file.name], env=environment, check=True, capture_output=True
+                [SOPHIA, "ingest", file.name], env=environment, check=True, capture_output=True
             )
         bare, new, repeated, client = [], [], [], []
         asked = questions(60, seed=5)
         with _Echo() as echo:
             for text in asked:
                 bare.append(_process([sys.executable, "-c", "pass"], environment))
-                client.append(_process([_SOPHIA, "recall", text], echo.environment))
-                new.append(_process([_SOPHIA, "recall", text], environment))
-                repeated.append(_process([_SOPHIA, "recall", text], environment))
+                client.append(_process([SOPHIA, "recall", text], echo.environment))
+                new.append(_process([SOPHIA, "recall", text], environment))
+                repeated.append(_process([SOPHIA, "recall", text], environment))
         base = median(bare)
         report("python -c pass", f"{base:.1f} ms", "1")
         for name, spent, bound in (
@@ -170,7 +170,7 @@ def whole_process(memories: int) -> None:
         pids = [resident.pid if resident else None, Postgres(home).pid(), Valkey(home).pid()]
         megabytes = sum(_memory(pid) for pid in pids if pid)
         report(f"memory of all processes, {memories:,} memories", f"{megabytes:.0f} MB", "400 MB")
-        subprocess.run([_SOPHIA, "down"], env=environment, check=True, capture_output=True)
+        subprocess.run([SOPHIA, "down"], env=environment, check=True, capture_output=True)
 
 
 class _Echo:
@@ -213,7 +213,7 @@ def _process(command: list[str], environment: dict[str, str]) -> float:
     )
 
 
-def _environment(home: Home) -> dict[str, str]:
+def environment_of(home: Home) -> dict[str, str]:
     return dict(os.environ, SOPHIA_HOME=str(home.root))
 
 

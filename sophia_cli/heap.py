@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import sys
 from pathlib import Path
 
@@ -13,20 +12,6 @@ _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _MADV_DONTNEED = 4
 _MADV_PAGEOUT = 21
-
-
-def collect_seldom() -> None:
-    """From now on Python looks for cycles of garbage 70 times less often than by default.
-
-    Loading the program makes 300,000 objects and no garbage; looking through them again and again
-    takes a twentieth of the time of a command in the foreground.
-    """
-    gc.set_threshold(50_000, 20, 20)
-
-
-def keep_for_good() -> None:
-    """What is there now is not looked through any more for garbage: the loaded program."""
-    gc.freeze()
 
 
 def return_large_blocks() -> None:

@@ -1,10 +1,9 @@
-"""What is settled at the start of a process that is sophia's own, and in no other program's."""
+"""What is settled in a process that is sophia's own, and in no other program's."""
 
 from __future__ import annotations
 
+import gc
 import os
-
-from sophia_cli.heap import collect_seldom
 
 _NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
@@ -12,10 +11,17 @@ _NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 def settle() -> None:
     """To be called before pydantic and typer are loaded.
 
-    No plugin that happens to be installed for pydantic is loaded: it would run with every command,
-    and looking for one takes 30 ms. Typer sets the same variable around each option that it reads,
-    and deletes it again, which two threads of the resident process cannot do at once; it leaves the
-    variable alone where it is set.
+    No plugin that happens to be installed for pydantic is loaded: it would run with every command.
+    Typer sets the same variable around each option that it reads, and deletes it again, which two
+    threads of the resident process cannot do at once; where it is set, it stays.
+
+    Python looks for cycles of garbage 70 times less often than by default: loading the program
+    makes 300,000 objects and no garbage.
     """
-    collect_seldom()
     os.environ[_NO_PLUGINS] = "1"
+    gc.set_threshold(50_000, 20, 20)
+
+
+def keep_what_is_loaded() -> None:
+    """What is there now, the loaded program, is not looked through any more for garbage."""
+    gc.freeze()

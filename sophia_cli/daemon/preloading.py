@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 
-from sophia_cli.heap import keep_for_good
 from sophia_cli.logs.events import log
+from sophia_cli.own_process import keep_what_is_loaded
 
 # In pieces, so that a command that comes meanwhile shares the interpreter with one of them only.
 _MODULES = (
@@ -47,7 +47,7 @@ def preload(
             except Exception:
                 log.exception("cannot be loaded", module=name)
                 return
-        keep_for_good()
+        keep_what_is_loaded()
 
     loading = threading.Thread(target=work, name="preloading", daemon=True)
     loading.start()

@@ -14,6 +14,7 @@ import pytest
 
 from sophia_cli.errors import OutOfSpace, Refused, TierDown
 from sophia_cli.memory.model import Kind, Where
+from sophia_cli.tiers.vectors import edge
 from sophia_cli.tiers.vectors.edge import EdgeVectors
 
 from .entries import DIMENSION, entry, numbered, unit
@@ -244,3 +245,18 @@ def test_a_place_that_is_no_directory_is_named(tmp_path: Path) -> None:
     vectors = EdgeVectors(tmp_path / "taken", DIMENSION)
     with pytest.raises(TierDown, match="taken"):
         vectors.count(CODING)
+
+
+def test_facts_that_are_read_ahead_keep_no_comparison_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [entry(number) for number in range(300)]
+    store = EdgeVectors(tmp_path / "vectors", DIMENSION)
+    store.upsert(CODING, entries)
+    store.close()
+    monkeypatch.setattr(edge, "AHEAD", 10)
+    monkeypatch.setattr(edge, "_SHARE", 1e6)  # who waits for others waits for ever
+    again = EdgeVectors(tmp_path / "vectors", DIMENSION)
+    page = again.page(CODING, None, len(entries))
+    again.close()
+    assert sorted(page.ids) == sorted(each.id for each in entries)
