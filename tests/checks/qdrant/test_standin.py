@@ -46,9 +46,10 @@ def test_a_peer_dies_freezes_is_cut_off_and_comes_back(tmp_path: Path) -> None:
         cluster.thaw(1)
         running.until({})
 
-        cluster.cut(0)  # it leads; we reach it still
+        leader = cluster.leader()
+        cluster.cut(leader)  # we reach it still
         running.until({"QD-08": FAIL, "QD-09": FAIL, "QD-14": FAIL, "QD-16": WARN})
-        cluster.heal(0)
+        cluster.heal(leader)
         running.until({})
 
 

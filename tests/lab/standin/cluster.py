@@ -310,6 +310,14 @@ class StandinCluster:
         """Takes back every switch of a peer."""
         self.peers[number].switch()
 
+    def leader(self) -> int:
+        """The number of the peer that leads: any of them may, after an election."""
+        for peer in self.peers:
+            view = peer.request("GET", "/cluster").result
+            if view["raft_info"]["leader"] == view["peer_id"]:
+                return peer.number
+        raise AssertionError("no peer leads")
+
     def wipe(self, number: int) -> None:
         """A peer that does not run loses its volume."""
         storage = self.peers[number].storage
