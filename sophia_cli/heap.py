@@ -10,6 +10,8 @@ from pathlib import Path
 # malloc.h, and sys/mman.h from Linux 5.4 on: neither is in Python.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
+_MADV_NORMAL = 0
+_MADV_RANDOM = 1
 _MADV_DONTNEED = 4
 _MADV_PAGEOUT = 21
 
@@ -52,6 +54,16 @@ def let_go(directory: Path) -> None:
     what was written there would be lost.
     """
     _advise(directory, _MADV_DONTNEED)
+
+
+def read_in_order(directory: Path) -> None:
+    """The mapped files of a directory are read from one end to the other: well ahead, that is."""
+    _advise(directory, _MADV_NORMAL)
+
+
+def read_at_random(directory: Path) -> None:
+    """Of the mapped files of a directory a page is read here and there, and nothing beside it."""
+    _advise(directory, _MADV_RANDOM)
 
 
 def _advise(directory: Path, advice: int) -> None:

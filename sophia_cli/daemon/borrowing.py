@@ -105,10 +105,9 @@ class BorrowedVectors:
     def page(self, kind: Kind, start: UUID | None, limit: int) -> Page:
         """See `Copy.page`."""
         first = None if start is None else str(start)
-        ids, digests, following = self._call("page", kind, first, limit)
-        return Page(
-            [UUID(id_) for id_ in ids], digests, None if following is None else UUID(following)
-        )
+        packed, digests, following = self._call("page", kind, first, limit)
+        ids = _ids_from_json(packed)
+        return Page(ids, digests, None if following is None else UUID(following))
 
     def differing(self, kind: Kind, entries: Sequence[IndexEntry]) -> dict[UUID, str]:
         """See `Copy.differing`."""
@@ -245,7 +244,7 @@ def _candidates(
 def _page(vectors: Copy, kind: Kind, start: str | None, limit: int) -> list[Any]:
     page = vectors.page(kind, None if start is None else UUID(start), limit)
     following = None if page.following is None else str(page.following)
-    return [[str(id_) for id_ in page.ids], page.digests, following]
+    return [_ids_to_json(page.ids), page.digests, following]
 
 
 _CALLS: dict[str, Callable[..., Any]] = {
@@ -278,6 +277,16 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "count": lambda vectors, kind: vectors.count(kind),
     "reset": lambda vectors, kind, dimension: vectors.reset(kind, dimension),
 }
+
+
+def _ids_to_json(ids: Sequence[UUID]) -> str:
+    """Thousands of ids as their bytes: as text they would take a tenth of a comparison's time."""
+    return base64.b64encode(b"".join([id_.bytes for id_ in ids])).decode()
+
+
+def _ids_from_json(text: str) -> list[UUID]:
+    packed = base64.b64decode(text)
+    return [UUID(bytes=packed[place : place + 16]) for place in range(0, len(packed), 16)]
 
 
 def _vector_to_json(vector: Any) -> str:

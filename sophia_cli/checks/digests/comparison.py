@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from sophia_cli.tiers.records.digests import FIRST, LAST
 
 RANGE = 8192
 """Points a range: half a second's reading, and a query of PostgreSQL's of about as long."""
+
+_AHEAD = 2
+"""Ranges that PostgreSQL may have before it: so neither waits for the other when one of them takes
+longer than usual."""
 
 JOURNAL = "comparison.jsonl"
 """The file in the home that an interrupted comparison goes on from."""
@@ -75,9 +80,17 @@ def compare(
     }
     journal = Journal(home / JOURNAL, about, resume=resume)
     try:
-        for named in copies:
-            for kind in kinds:
-                _read(service, named, kind, size, journal, advance, wait)
+        with ThreadPoolExecutor(1, "digests") as pool:
+            summing: deque[Callable[[], None]] = deque()
+            for named, kind, low, page in _pages(copies, kinds, size, journal, wait):
+                if len(summing) == _AHEAD:
+                    summing.popleft()()
+                high = page.following or LAST
+                points = Range(kind, low, high, page.ids, page.digests)
+                suspects = pool.submit(points.suspects, service.records.digests)
+                summing.append(_then(suspects, named, kind, page, journal, advance))
+            for summed in summing:
+                summed()
         found = confirmed(service, copies, journal.suspects, pauses=pauses, wait=wait)
         journal.end()
     finally:
@@ -85,33 +98,23 @@ def compare(
     return Compared(found, journal.points, time.monotonic() - began)
 
 
-def _read(
-    service: MemoryService,
-    named: Named,
-    kind: Kind,
+def _pages(
+    copies: Sequence[Named],
+    kinds: Sequence[Kind],
     size: int,
     journal: Journal,
-    advance: Callable[[int], None],
     wait: Callable[[float], object],
-) -> None:
-    """All points of one kind in one copy: while one range is read, PostgreSQL sums up the last."""
-    start, complete = journal.start(named.name, kind)
-    if complete:
-        return
-    summing: Callable[[], None] = lambda: None  # noqa: E731
-    with ThreadPoolExecutor(1, "digests") as pool:
-        while True:
-            wait(0)
-            page = named.copy.page(kind, start, size)
-            summing()
-            low, high = start or FIRST, page.following or LAST
-            points = Range(kind, low, high, page.ids, page.digests)
-            suspects = pool.submit(points.suspects, service.records.digests)
-            summing = _then(suspects, named, kind, page, journal, advance)
-            start = page.following
-            if start is None:
-                break
-        summing()
+) -> Iterator[tuple[Named, Kind, UUID, Page]]:
+    """All points that are not compared yet, and from which id on each page has them."""
+    for named in copies:
+        for kind in kinds:
+            start, complete = journal.start(named.name, kind)
+            while not complete:
+                wait(0)
+                page = named.copy.page(kind, start, size)
+                yield named, kind, start or FIRST, page
+                start = page.following
+                complete = start is None
 
 
 def _then(

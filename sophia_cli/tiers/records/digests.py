@@ -41,19 +41,20 @@ WITH page AS MATERIALIZED (
       FROM memory m WHERE %s
 ), near AS MATERIALIZED ({_NEAR}), vectors AS MATERIALIZED (
     SELECT v.memory_id AS id, sha256(v.vector) AS vector FROM memory_vector v
-     WHERE v.model_id = (SELECT model_id FROM store) AND {USABLE}
+     WHERE {USABLE}
        AND v.memory_id = ANY (ARRAY(SELECT id FROM page UNION SELECT beside FROM near))
 ), said AS MATERIALIZED (
     SELECT id, said FROM page UNION ALL
     SELECT m.id, sha256({SAID}) FROM memory m WHERE m.id = ANY (
         ARRAY(SELECT beside FROM near EXCEPT SELECT id FROM page))
+), turn AS MATERIALIZED (
+    SELECT id, said || coalesce(vector, ''::bytea) AS turn, vector IS NOT NULL AS embedded
+      FROM said LEFT JOIN vectors USING (id)
 ), around AS MATERIALIZED (
-    SELECT near.id, string_agg(
-               set_byte('\\x00'::bytea, 0, near.place & 255) || said.said
-               || coalesce(vectors.vector, ''::bytea), ''::bytea ORDER BY near.place) AS around,
-           bool_and(vectors.id IS NOT NULL) AS embedded
-      FROM near JOIN said ON said.id = near.beside LEFT JOIN vectors ON vectors.id = near.beside
-     GROUP BY near.id
+    SELECT near.id, string_agg(set_byte('\\x00'::bytea, 0, near.place & 255) || turn.turn,
+                               ''::bytea ORDER BY near.place) AS around,
+           bool_and(turn.embedded) AS embedded
+      FROM near JOIN turn ON turn.id = near.beside GROUP BY near.id
 ), digests AS (
     SELECT page.id, ('x' || encode(substr(sha256(
                sha256(page.said || page.rest) || coalesce(vectors.vector, ''::bytea)
@@ -94,7 +95,7 @@ SELECT count(*) FILTER (WHERE {LIVE}),
 _WITHOUT_VECTOR = f"""
 SELECT m.id FROM memory m WHERE {LIVE} AND NOT EXISTS (
     SELECT FROM memory_vector v
-     WHERE v.memory_id = m.id AND v.model_id = (SELECT model_id FROM store) AND {USABLE})
+     WHERE v.memory_id = m.id AND {USABLE})
    AND NOT EXISTS (SELECT FROM outbox o WHERE o.memory_id = m.id)
  ORDER BY m.id LIMIT %(limit)s
 """  # noqa: S608

@@ -318,7 +318,7 @@ def _turns(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Turn]:
     rows = connection.execute(
         f"SELECT {COLUMNS}, v.vector, {SAID}, {REST} FROM memory m"  # noqa: S608
         " LEFT JOIN memory_vector v ON v.memory_id = m.id"
-        f" AND v.model_id = (SELECT model_id FROM store) AND {USABLE} WHERE m.id = ANY(%s)",
+        f" AND {USABLE} WHERE m.id = ANY(%s)",
         [list(ids)],
     ).fetchall()
     return {

@@ -35,10 +35,11 @@ REST = (
 """The rest of it."""
 
 USABLE = (
-    "octet_length(v.vector) = 4 * (SELECT e.dimension FROM embedding_model e"
-    " WHERE e.id = v.model_id)"
+    "v.model_id = (SELECT model_id FROM store)"
+    " AND octet_length(v.vector) = 4 * (SELECT e.dimension FROM embedding_model e"
+    " WHERE e.id = (SELECT model_id FROM store))"
 )
-"""Whether a vector of `memory_vector v` is as long as its model's are."""
+"""Whether a vector of `memory_vector v` is of the store's model, and as long as that one's are."""
 
 
 def memory_of(row: Sequence[Any]) -> Memory:

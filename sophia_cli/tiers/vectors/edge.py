@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import cast
@@ -39,6 +39,8 @@ from sophia_cli.tiers.vectors.shard import (
     check_space,
     drop_shard,
     engine_errors,
+    expect_all,
+    expect_some,
     forget_payload,
     forget_unread,
     open_shard,
@@ -178,17 +180,18 @@ class EdgeVectors:
         ids: list[UUID] = []
         digests: list[int] = []
         following = start
-        while len(ids) < limit:
-            began = time.monotonic()
-            with self._reading(kind, aside=True) as shard:
-                some, theirs, following = proven(
-                    shard, following, limit - len(ids), self._dimension
-                )
-            ids += some
-            digests += theirs
-            if following is None:
-                break
-            self._give_way(time.monotonic() - began)
+        with self._in_order(kind) if limit > POINTS else nullcontext():
+            while len(ids) < limit:
+                began = time.monotonic()
+                with self._reading(kind, aside=True) as shard:
+                    some, theirs, following = proven(
+                        shard, following, limit - len(ids), self._dimension
+                    )
+                ids += some
+                digests += theirs
+                if following is None:
+                    break
+                self._give_way(time.monotonic() - began)
         return Page(ids, digests, following)
 
     def differing(self, kind: Kind, entries: Sequence[IndexEntry]) -> dict[UUID, str]:
@@ -274,6 +277,18 @@ class EdgeVectors:
                 shard = self._shards[kind] = self._open(kind)
             with engine_errors(str(path)):
                 yield shard
+
+    @contextmanager
+    def _in_order(self, kind: Kind) -> Iterator[None]:
+        """While many points are looked at, one after the other."""
+        path = self._directory / kind
+        with self._reading(kind, aside=True):
+            expect_all(path)
+        try:
+            yield
+        finally:
+            with self._turn:
+                expect_some(path)
 
     def _own(self) -> None:
         """Makes the directory ours at the first call."""

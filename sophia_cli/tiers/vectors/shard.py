@@ -17,7 +17,7 @@ from typing import Any
 import qdrant_edge as engine
 
 from sophia_cli.errors import OutOfSpace, Refused, TierDown
-from sophia_cli.heap import let_go, page_out
+from sophia_cli.heap import let_go, page_out, read_at_random, read_in_order
 from sophia_cli.memory.model import IndexEntry
 from sophia_cli.tiers.vectors import search, sparse
 from sophia_cli.tiers.vectors.names import DENSE, FACT_FIELDS, SCOPE, SPARSE, TIME
@@ -107,8 +107,20 @@ def forget_unread(path: Path, population: int) -> None:
     """
     page_out(path / "wal")
     if population > search.EXACT_UP_TO:
-        for vectors in path.glob("segments/*/vector_storage-*/vectors"):
+        for vectors in _vectors(path):
             page_out(vectors)
+
+
+def expect_all(path: Path) -> None:
+    """All vectors are about to be read: from the disk eight times as fast as one by one."""
+    for vectors in _vectors(path):
+        read_in_order(vectors)
+
+
+def expect_some(path: Path) -> None:
+    """Back to what the engine asks for itself: a search reads few vectors, here and there."""
+    for vectors in _vectors(path):
+        read_at_random(vectors)
 
 
 def forget_payload(path: Path) -> None:
@@ -118,6 +130,10 @@ def forget_payload(path: Path) -> None:
     """
     for payloads in path.glob("segments/*/payload_storage"):
         let_go(payloads)
+
+
+def _vectors(path: Path) -> Iterator[Path]:
+    return path.glob("segments/*/vector_storage-*/vectors")
 
 
 def _create(path: Path, dimension: int) -> engine.EdgeShard:

@@ -6,9 +6,11 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from sophia_cli.errors import OutOfSpace, Refused, TierDown
 from sophia_cli.memory.model import Kind, Where
 from sophia_cli.tiers.vectors import edge
 from sophia_cli.tiers.vectors.edge import EdgeVectors
+from sophia_cli.tiers.vectors.proving import proven
 
 from .entries import DIMENSION, entry, numbered, unit
 from .processes import child
@@ -260,3 +263,35 @@ def test_facts_that_are_read_ahead_keep_no_comparison_waiting(
     page = again.page(CODING, None, len(entries))
     again.close()
     assert sorted(page.ids) == sorted(each.id for each in entries)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how a file is mapped")
+def test_vectors_that_are_all_looked_at_are_read_in_order_and_afterwards_at_random(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = EdgeVectors(tmp_path / "vectors", DIMENSION)
+    store.upsert(CODING, [entry(number) for number in range(300)])
+    seen = []
+
+    def looked(*arguments: Any) -> Any:
+        seen.append(_at_random(tmp_path))
+        return proven(*arguments)
+
+    monkeypatch.setattr(edge, "proven", looked)
+    assert len(store.page(CODING, None, 300).ids) == 300
+    assert seen == [{False}] * len(seen)
+    assert _at_random(tmp_path) == {True}
+    store.close()
+
+
+def _at_random(store: Path) -> set[bool]:
+    """Whether the mapped files of vectors are read at random, as the kernel has it."""
+    found = set()
+    path = ""
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        name, *values = line.split()
+        if not name.endswith(":"):
+            path = values[-1] if len(values) == 5 else ""
+        elif name == "VmFlags:" and path.startswith(str(store)) and "/vectors/chunk" in path:
+            found.add("rr" in values)
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import qdrant_edge as engine
 
-from sophia_cli.daemon.borrowing import _entry_to_json, lend
+from sophia_cli.daemon.borrowing import _entry_to_json, _ids_to_json, lend
 from sophia_cli.memory.model import IndexEntry, Kind
 from sophia_cli.memory.seal import seal_of
 from sophia_cli.memory.shape import Shape
@@ -147,6 +147,7 @@ def test_lent_vectors_are_looked_at_as_well(edge: EdgeVectors) -> None:
     first, second, differing = (
         json.loads(line)["result"] for line in answers.getvalue().splitlines()
     )
-    assert first == [[str(one.id) for one in entries[:3]], [1000, 1001, 1002], str(entries[3].id)]
-    assert second == [[str(entries[3].id)], [1003], None]
+    three = _ids_to_json([one.id for one in entries[:3]])
+    assert first == [three, [1000, 1001, 1002], str(entries[3].id)]
+    assert second == [_ids_to_json([entries[3].id]), [1003], None]
     assert differing == {str(entries[4].id): "missing"}
