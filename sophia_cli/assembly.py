@@ -91,12 +91,15 @@ class OpenService:
         self.use.release()
 
 
-def open_service(config: Config, home: Home, borrowed: Vectors | None = None) -> OpenService:
+def open_service(
+    config: Config, home: Home, borrowed: Vectors | None = None, *, stays: bool = False
+) -> OpenService:
     """Opens every tier that the configuration names; embedded engines are started or adopted.
 
     Args:
         borrowed: vectors to use instead of opening the edge engine, whose directory belongs to one
             process at a time.
+        stays: this process answers many commands: what a later one needs is read ahead.
 
     Raises:
         TierDown: the records cannot be reached, or another process holds the vectors.
@@ -106,13 +109,15 @@ def open_service(config: Config, home: Home, borrowed: Vectors | None = None) ->
     use = EngineUse(home)
     use.acquire()
     try:
-        return _open(config, home, use, borrowed)
+        return _open(config, home, use, borrowed, stays)
     except BaseException:
         use.release()
         raise
 
 
-def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) -> OpenService:
+def _open(
+    config: Config, home: Home, use: EngineUse, borrowed: Vectors | None, stays: bool
+) -> OpenService:
     engines: list[Engine] = []
     with contextlib.ExitStack() as undo:
         spans = _spans(config)
@@ -127,7 +132,7 @@ def _open(config: Config, home: Home, use: EngineUse, borrowed: Vectors | None) 
         records = _records(config, home, engines, writers)
         undo.callback(records.close)
         vectors, flushed = (
-            (borrowed, None) if borrowed else _vectors(config, home, records, embedder)
+            (borrowed, None) if borrowed else _vectors(config, home, records, embedder, stays)
         )
         cache = _cache(config, home, engines)
         ttl = config.hot_cache.ttl
@@ -178,7 +183,7 @@ def _records(config: Config, home: Home, engines: list[Engine], writers: Writers
 
 
 def _vectors(
-    config: Config, home: Home, records: Records, embedder: Embedder
+    config: Config, home: Home, records: Records, embedder: Embedder, stays: bool
 ) -> tuple[Vectors, Path | None]:
     dimension = records.models.current().dimension or embedder.dimension
     section = config.vectors
@@ -187,7 +192,8 @@ def _vectors(
 
         if not is_current(home.vectors):
             (home.vectors / _FLUSHED).unlink(missing_ok=True)  # so that all of it is owed again
-        return EdgeVectors(home.vectors, dimension), home.vectors / _FLUSHED
+        vectors = EdgeVectors(home.vectors, dimension, ahead=stays)
+        return vectors, home.vectors / _FLUSHED
     from sophia_cli.tiers.vectors.server import ServerVectors
 
     return (

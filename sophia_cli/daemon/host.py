@@ -129,7 +129,7 @@ class Host:
         self._close_service()
         log.info("opening", profile=str(config.profile))
         self._use.acquire()
-        self._opened = open_service(config, self._home)
+        self._opened = open_service(config, self._home, stays=True)
         self._engines |= {engine.name: engine for engine in self._opened.engines}
         self._fingerprint = fingerprint
         self._upkeep = Upkeep(self._opened, config)

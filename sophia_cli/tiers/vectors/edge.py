@@ -70,6 +70,8 @@ class EdgeVectors:
         dimension: the length of a vector.
         lock_wait: how long to wait for another process to let go of the directory, seconds.
         reserve: bytes of disk that must be free before anything is written.
+        ahead: read the facts of what is found stored before a recall has to: a hundred thousand
+            take seconds beside other work.
 
     Raises:
         TierDown: (any call) the directory is in use, or a shard cannot be loaded.
@@ -79,12 +81,19 @@ class EdgeVectors:
     """
 
     def __init__(
-        self, directory: Path, dimension: int, lock_wait: float = 2.0, reserve: int = _RESERVE
+        self,
+        directory: Path,
+        dimension: int,
+        lock_wait: float = 2.0,
+        reserve: int = _RESERVE,
+        *,
+        ahead: bool = False,
     ) -> None:
         self._directory = directory
         self._dimension = dimension
         self._lock_wait = lock_wait
         self._reserve = reserve
+        self._ahead = ahead
         self._turn = threading.RLock()
         self._held: int | None = None
         self._closed = threading.Event()
@@ -313,7 +322,7 @@ class EdgeVectors:
         shard = open_shard(path, self._dimension)
         population = shard.info().points_count
         forget_unread(path, population)
-        if population > AHEAD:
+        if self._ahead and population > AHEAD:
             threading.Thread(
                 target=self._read_ahead, args=(kind, shard), name=f"facts {kind}", daemon=True
             ).start()

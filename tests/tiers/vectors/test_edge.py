@@ -259,7 +259,7 @@ def test_facts_that_are_read_ahead_keep_no_comparison_waiting(
     store.close()
     monkeypatch.setattr(edge, "AHEAD", 10)
     monkeypatch.setattr(edge, "_SHARE", 1e6)  # who waits for others waits for ever
-    again = EdgeVectors(tmp_path / "vectors", DIMENSION)
+    again = EdgeVectors(tmp_path / "vectors", DIMENSION, ahead=True)
     page = again.page(CODING, None, len(entries))
     again.close()
     assert sorted(page.ids) == sorted(each.id for each in entries)

@@ -227,7 +227,7 @@ def _table(vectors: EdgeVectors) -> FactsTable:
 
 def test_facts_are_read_before_anyone_asks(large: EdgeVectors, tmp_path: Path) -> None:
     large.close()
-    with closing(EdgeVectors(tmp_path / "vectors", DIMENSION)) as vectors:
+    with closing(EdgeVectors(tmp_path / "vectors", DIMENSION, ahead=True)) as vectors:
         vectors.upsert(CODING, [replace(_entries()[-1], turn=77)])
         _until(lambda: not _table(vectors).missing([one.id for one in _entries()]))
         assert _table(vectors).of([numbered(25), numbered(MANY - 1)])["turn"].tolist() == [5, 77]
@@ -238,7 +238,7 @@ def test_reading_facts_ahead_ends_with_the_store(
 ) -> None:
     monkeypatch.setattr(stored_facts, "AHEAD", 2)
     large.close()
-    vectors = EdgeVectors(tmp_path / "vectors", DIMENSION)
+    vectors = EdgeVectors(tmp_path / "vectors", DIMENSION, ahead=True)
     vectors.count(CODING)
     assert _readers()
     vectors.close()
@@ -250,11 +250,18 @@ def test_reading_facts_ahead_ends_when_the_collection_is_dropped(
 ) -> None:
     monkeypatch.setattr(stored_facts, "AHEAD", 2)
     large.close()
-    with closing(EdgeVectors(tmp_path / "vectors", DIMENSION)) as vectors:
+    with closing(EdgeVectors(tmp_path / "vectors", DIMENSION, ahead=True)) as vectors:
         vectors.count(CODING)
         vectors.reset(CODING, DIMENSION)
         _until(lambda: not _readers())
         assert _table(vectors).missing([numbered(0)]) == [numbered(0)]
+
+
+def test_a_process_that_ends_soon_reads_no_facts_ahead(large: EdgeVectors, tmp_path: Path) -> None:
+    large.close()
+    with closing(EdgeVectors(tmp_path / "vectors", DIMENSION)) as vectors:
+        vectors.count(CODING)
+        assert not _readers()
 
 
 def test_facts_of_points_that_come_and_go_take_no_more_room() -> None:
