@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,6 +12,13 @@ from sophia_cli.home import Home
 from sophia_cli.memory.service import MemoryService
 
 T = TypeVar("T")
+Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+"""Shows what is under way and of how many steps; gives what is told of each: Terminal.progress."""
+
+
+def unseen(what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001
+    """A progress that nobody is shown."""
+    return nullcontext(lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +30,14 @@ class Context:
             asks for a store.
         home: of this service.
         config: whose embedder and search the service has.
+        progress: for what takes long before anything is measured; ends it when the user wants to.
     """
 
     service: MemoryService
     home: Home
     config: Config
     memories: int
+    progress: Progress = unseen
     ends: ExitStack = field(default_factory=ExitStack)
 
     def until_the_end(self, thing: AbstractContextManager[T]) -> T:

@@ -34,7 +34,7 @@ class Measurement:
     Args:
         calls: one or several.
         figures: makes the figures, from one array of milliseconds for each call and the pace.
-        before: what has to be done before each visit, and is not measured.
+        before, after: what has to be done before and after each visit, and is not measured.
         paced_by: pieces of the pace that count beside the usual: `DISK` where a call waits for the
             disk, `BATCH` where it computes for a tenth of a second or longer.
         part: of the seconds, where these calls are short enough to do with it.
@@ -45,12 +45,14 @@ class Measurement:
         *calls: Call,
         figures: Callable[..., Iterable[Figure]],
         before: Callable[[], object] = lambda: None,
+        after: Callable[[], object] = lambda: None,
         paced_by: Collection[str] = (),
         part: float = 1.0,
     ) -> None:
         self._calls = calls
         self._figures = figures
         self._before = before
+        self._after = after
         self._paced_by = paced_by
         self._part = part
         self._numbers = itertools.count()
@@ -63,6 +65,12 @@ class Measurement:
         More than 5,000 are not taken: they place the 99th percentile between the 98.7th and 99.3rd.
         """
         self._before()
+        try:
+            self._visit(seconds, pace)
+        finally:
+            self._after()
+
+    def _visit(self, seconds: float, pace: Pace) -> None:
         self._warm_up()
         self._ticks.extend(pace.tick(self._paced_by) for _ in range(_TICKS))
         taken, ends = 0, time.perf_counter() + seconds * self._part / VISITS * len(self._calls)

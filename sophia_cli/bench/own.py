@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from sophia_cli import __version__
-from sophia_cli.bench.context import Context
+from sophia_cli.bench.context import Context, Progress
 from sophia_cli.bench.dataset import Dataset
 from sophia_cli.bench.labelled import ALL, RANKINGS, LabelledQuestion, asked, results, uncached
 from sophia_cli.bench.machine import this_machine
 from sophia_cli.bench.results import Figure, RecallAt, Run, ScenarioResult, Skipped
-from sophia_cli.bench.running import Progress
 from sophia_cli.bench.scenarios import Scenario, Step
 from sophia_cli.bench.scenarios.recall import measured
 from sophia_cli.memory.marking import MarkedQuestion, candidates_of, marked_questions
@@ -36,12 +35,11 @@ class OnDataset(Scenario):
     """The scenario `recall` on a labelled set that the user gave."""
 
     dataset: Dataset | None = None
-    progress: Progress | None = None
 
     def run(self, context: Context) -> Iterable[Step]:
         """What came of it."""
-        assert self.dataset is not None and self.progress is not None  # noqa: S101
-        return measured(context, self.dataset, self.progress)
+        assert self.dataset is not None  # noqa: S101
+        return measured(context, self.dataset)
 
 
 def own_run(service: MemoryService, candidates: int, now: datetime, progress: Progress) -> Run:

@@ -36,7 +36,7 @@ class Figure:
     """One figure of a scenario.
 
     Attributes:
-        unit: `ms`, `/s` or `x`, the last for a ratio of two things measured in turns.
+        unit: `ms`, `/s`, `MB` or `x`, the last for a ratio of two things measured in turns.
         value: the median of the samples, or the ratio.
         p95, p99: None where the samples were too few for an interval, or there is no such thing.
         samples: how many there were.

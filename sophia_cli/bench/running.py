@@ -6,10 +6,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 
-from sophia_cli.bench.context import Context
+from sophia_cli.bench.context import Context, Progress
 from sophia_cli.bench.load import LoadMeasurement
 from sophia_cli.bench.machine import this_machine
 from sophia_cli.bench.measure import VISITS, Measurement
@@ -27,9 +27,6 @@ from sophia_cli.bench.scenarios import Scenario, Step
 from sophia_cli.bench.store import fill, fresh_home, service_in
 from sophia_cli.config.model import Config
 from sophia_cli.environment import utc_now
-
-Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
-"""Shows what is under way and of how many steps; gives what is told of each: Terminal.progress."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ONE_WISH = 10.0
@@ -55,6 +52,18 @@ def run(
         TierDown: the embedder or an engine cannot serve.
     """
     machine, moment, started = this_machine(), utc_now(), time.perf_counter()
+
+    @contextmanager
+    def shown(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """The progress, which ends at a step when it is to end."""
+        with progress(what, total) as advance:
+
+            def step(count: int) -> None:
+                advance(count)
+                check()
+
+            yield step
+
     with (
         _ended_by_signals(),
         fresh_home() as home,
@@ -62,9 +71,9 @@ def run(
         pace_of_this_machine(home.root) as pace,
     ):
         if any(scenario.store for scenario in scenarios):
-            with progress("filling the store", memories) as advance:
-                fill(service, memories, _checked(check, advance))
-        context = Context(service, home, config, memories)
+            with shown("filling the store", memories) as advance:
+                fill(service, memories, advance)
+        context = Context(service, home, config, memories, shown)
         with context.ends:
             steps = {each.name: _prepared(each, context, check) for each in scenarios}
             visited = [
@@ -73,10 +82,10 @@ def run(
                 for step in each
                 if isinstance(step, Measurement | LoadMeasurement)
             ]
-            with progress("measuring", VISITS * len(visited)) as advance:
+            with shown("measuring", VISITS * len(visited)) as advance:
                 for step in visited * VISITS:
                     step.visit(seconds, pace)
-                    _checked(check, advance)(1)
+                    advance(1)
         model = service.embedder.model
     return Run(
         started=moment.isoformat(timespec="seconds"),
@@ -114,16 +123,6 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for each, handler in kept.items():
             signal.signal(each, handler if ended < 0 else signal.SIG_IGN)
-
-
-def _checked(check: Callable[[], None], advance: Callable[[int], None]) -> Callable[[int], None]:
-    """Tells of a step that is done, and ends there when it is to end."""
-
-    def step(count: int) -> None:
-        advance(count)
-        check()
-
-    return step
 
 
 def _prepared(scenario: Scenario, context: Context, check: Callable[[], None]) -> list[Step]:

@@ -26,6 +26,8 @@ from sophia_cli.invocation import Invocation
 from sophia_cli.terminal import Outcome, Terminal
 
 _ALL = "all"
+_APART = [name for name, each in SCENARIOS.items() if each.apart]
+_HELP = f"{', '.join(SCENARIOS)}; all by default, but for {', '.join(_APART)}."
 _RECALL = "recall"
 _MOST_MISTAKES = 50
 _MOST_MEMORIES = 10_000_000
@@ -36,7 +38,7 @@ def command(
     context: typer.Context,
     scenarios: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SCENARIO", help=f"{', '.join(SCENARIOS)}; all by default."),
+        typer.Argument(metavar="SCENARIO", help=_HELP),
     ] = None,
     memories: Annotated[
         int, typer.Option(help="How many the store holds that is searched.", metavar="N")
@@ -81,6 +83,7 @@ def command(
       sophia bench embedding cache --seconds 1
       sophia bench --out before.json --report bench.html
       sophia bench --compare before.json
+      sophia bench scale --memories 100000
       sophia bench recall --dataset questions.jsonl
       sophia bench recall --own --compare before.json
       sophia bench recall --fit
@@ -153,7 +156,11 @@ def _scenarios(names: Sequence[str]) -> list[Scenario]:
                 f"there is no scenario {name[:60]!r}",
                 f"did you mean {meant}?" if meant else f"there are {', '.join(SCENARIOS)}",
             )
-    return [each for name, each in SCENARIOS.items() if _ALL in names or name in names]
+    return [
+        each
+        for name, each in SCENARIOS.items()
+        if name in names or (_ALL in names and not each.apart)
+    ]
 
 
 def _check_recall(chosen: Sequence[Scenario], asked_for: Sequence[str]) -> None:
@@ -188,9 +195,8 @@ def _on(invocation: Invocation, given: str, chosen: Sequence[Scenario]) -> list[
             f"{len(lines):,} mistakes, nothing was measured; the first: {lines[0]}",
             "docs/recall-quality.md has the format",
         )
-    progress = invocation.terminal.progress
     return [
-        OnDataset(each.name, each.about, each.store, dataset, progress)
+        OnDataset(each.name, each.about, each.store, dataset=dataset)
         if each.name == _RECALL
         else each
         for each in chosen

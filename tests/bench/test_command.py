@@ -46,7 +46,7 @@ def measured(console: Console) -> dict[str, Any]:
 def test_there_is_each_scenario_that_was_promised() -> None:
     assert [*SCENARIOS] == [
         *("embedding", "vectors", "cache", "end-to-end", "rest", "recall", "ingest"),
-        *("gpu", "comparison", "metrics", "gpu-cache"),
+        *("gpu", "comparison", "metrics", "gpu-cache", "scale"),
     ]
 
 

@@ -25,11 +25,13 @@ class Scenario:
     Attributes:
         about: what it measures, in a few words.
         store: whether it is given a filled store, on whose size its figures depend.
+        apart: whether it runs only where it is named: it is for a store that takes minutes to fill.
     """
 
     name: str
     about: str
     store: bool = False
+    apart: bool = False
 
     def run(self, context: Context) -> Iterable[Step]:
         """What is to be measured, and what is known already."""
@@ -52,6 +54,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("comparison", "every point compared with the records; recall meanwhile", True),
         Scenario("metrics", "recall with and without its meters, and a scrape", True),
         Scenario("gpu-cache", "the rows of the GPU tier, beside a bare product and a bare copy"),
+        Scenario("scale", "recall as the store grows, and while memories are ingested", True, True),
     )
 }
 """Every scenario by name, in the order in which `all` runs them."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 
 from sophia_cli.bench.context import Context
@@ -14,8 +13,6 @@ from sophia_cli.bench.store import fresh_service
 from sophia_cli.environment import utc_now
 from sophia_cli.reading.source import Source
 
-Progress = Callable[[str, int | None], contextlib.AbstractContextManager[Callable[[int], None]]]
-
 _NOTES = "notes.jsonl"
 _NOTE = (
     "200 made-up notes and 60 questions that avoid their words; the weights that ship were fitted"
@@ -25,7 +22,7 @@ _NOTE = (
 
 def run(context: Context) -> Iterator[RecallAt | Figure]:
     """On the notes that ship with sophia."""
-    yield from measured(context, labelled_notes(), _silent, _NOTE)
+    yield from measured(context, labelled_notes(), _NOTE)
 
 
 def labelled_notes() -> Dataset:
@@ -34,19 +31,12 @@ def labelled_notes() -> Dataset:
         return dataset_of(Source(stream, _NOTES), "the notes", utc_now())
 
 
-def measured(
-    context: Context, dataset: Dataset, progress: Progress, note: str = ""
-) -> Iterator[RecallAt | Figure]:
+def measured(context: Context, dataset: Dataset, note: str = "") -> Iterator[RecallAt | Figure]:
     """On any labelled set, in a store of its own that holds nothing else."""
     now = utc_now()
     with fresh_service(context.config) as service:
-        with progress("storing", len(dataset.drafts)) as advance:
+        with context.progress("storing", len(dataset.drafts)) as advance:
             questions = store(dataset, service, now, advance)
-        with progress("asking", len(RANKINGS) * len(questions)) as advance:
+        with context.progress("asking", len(RANKINGS) * len(questions)) as advance:
             rows = asked(service, questions, context.config.recall.candidates, now, advance)
     yield from results(dataset.name, questions, rows, note)
-
-
-@contextlib.contextmanager
-def _silent(what: str, total: int | None) -> Iterator[Callable[[int], None]]:  # noqa: ARG001
-    yield lambda _: None
