@@ -240,10 +240,14 @@ def _start(path: str) -> "socket | None":
 def _hand_over(connection: "socket", request: bytes) -> bool:
     """Sends a request and, once it is accepted, our three streams; then the command runs.
 
+    From then on it is the command that says that it was interrupted: where this returns True, an
+    interrupt is held back until `_wait` can pass it on.
+
     Raises:
         TimeoutError: no answer; the streams were not sent.
         OSError: the process went away before it had them.
     """
+    import _signal
     import _socket
 
     connection.sendall(request)
@@ -251,15 +255,25 @@ def _hand_over(connection: "socket", request: bytes) -> bool:
         return False
     streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
     rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)]
-    return connection.sendmsg([wire.STREAMS], rights) == len(wire.STREAMS)
+    held = _signal.pthread_sigmask(_signal.SIG_BLOCK, [_signal.SIGINT])
+    handed = False
+    try:
+        handed = connection.sendmsg([wire.STREAMS], rights) == len(wire.STREAMS)
+    finally:
+        if not handed:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, held)
+    return handed
 
 
 def _wait(connection: "socket") -> int:
     """Waits for the exit status of a command that runs; passes an interrupt on."""
+    import _signal
+
     connection.settimeout(wire.SILENCE)
     interrupted = False
     while True:
         try:
+            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGINT])
             status = _status(connection)
             if status is not None:
                 return status

@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -27,6 +28,27 @@ def test_a_command_that_waits_for_stdin_ends_with_its_client(
     if number is signal.SIGINT:
         assert client.stderr.read().startswith("sophia: interrupted")
     client.communicate()
+
+
+def test_an_interrupt_as_the_command_begins_is_said_once(served: Sophia) -> None:
+    # As if it came between the last byte that hands the command over and the wait for its end.
+    client = (
+        "import os, signal, sys; from sophia_cli import __main__ as client; wait = client._wait;"
+        "client._wait = lambda it: (os.kill(os.getpid(), signal.SIGINT), wait(it))[1];"
+        "sys.argv[1:] = ['remember', '-']; sys.exit(client.main())"
+    )
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, "-c", client],
+        env=served.environment({}),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+    )
+    assert process.wait(20) == 130
+    _, error = process.communicate()
+    assert error.count("sophia: ") == 1, error
 
 
 def test_a_terminal_is_not_read_for_a_client_that_is_gone(served: Sophia) -> None:
