@@ -69,7 +69,7 @@ class KeySlots:
         ticket: the first that is given; where this one follows another, its `next_ticket`.
 
     Attributes:
-        keys: the key in each slot, None in a free one.
+        keys: the key in each slot up to `end`, None in a free one.
         tickets: int64, (capacity,): the number of the admission that gave a slot to its key, 0 in
             a free one. Whoever noted slot and ticket can tell whether the same key is still there.
         end: slots from this one on were never used.
@@ -78,7 +78,7 @@ class KeySlots:
     def __init__(self, capacity: int, ticket: int = 1) -> None:
         self.capacity = capacity
         self.next_ticket = ticket
-        self.keys: list[Hashable] = [None] * capacity
+        self.keys: list[Hashable] = []
         self.tickets = np.zeros(capacity, np.int64)
         self.end = 0
         self._slots: dict[Hashable, int] = {}
@@ -182,12 +182,11 @@ class KeySlots:
     def _room(self, number: int) -> tuple[Slots, int]:
         """So many free slots, which are free no more; and how many keys left for them."""
         if not self._free and self.end + number <= self.capacity:
-            self.end += number
-            return slice(self.end - number, self.end), 0
+            return self._grow(number), 0
         freed = [self._free.pop() for _ in range(min(number, len(self._free)))]
         grown = min(number - len(freed), self.capacity - self.end)
-        freed += range(self.end, self.end + grown)
-        self.end += grown
+        new = self._grow(grown)
+        freed += range(new.start, new.stop)
         left = number - len(freed)
         if not left:
             return np.array(freed, np.intp), 0
@@ -197,6 +196,12 @@ class KeySlots:
         if slots[-1] - slots[0] == number - 1:
             return slice(int(slots[0]), int(slots[-1]) + 1), left
         return slots, left
+
+    def _grow(self, number: int) -> slice:
+        """So many slots that were never used."""
+        self.keys += [None] * number
+        self.end += number
+        return slice(self.end - number, self.end)
 
     def _enter(self, keys: Sequence[Hashable], slots: Slots) -> list[int]:
         """Puts keys in free slots, and the slots in a queue unless they are in one.
