@@ -17,6 +17,10 @@ class Fifo:
     def __len__(self) -> int:
         return self._end - self._first
 
+    def clear(self) -> None:
+        """Takes all of them away."""
+        self._first = self._end = 0
+
     def push(self, slots: NDArray[np.intp]) -> None:
         """Puts slots at the end."""
         if self._end + len(slots) > len(self._slots):

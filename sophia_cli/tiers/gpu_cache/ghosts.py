@@ -24,6 +24,12 @@ class Ghosts:
         self._next = 1
         self._oldest = 1
 
+    def clear(self) -> None:
+        """Forgets them all."""
+        if self._next > 1:
+            self._kept.fill(0)
+            self._next = self._oldest = 1
+
     def remember(self, hashes: NDArray[np.int64], number: int) -> None:
         """Notes hashes of keys that leave; only the last `number` of all are remembered."""
         places, prints = self._places(hashes)

@@ -165,6 +165,20 @@ class KeySlots:
         self._release(slots)
         return slots
 
+    def clear(self) -> NDArray[np.intp]:
+        """Lets every key go, and all that is known of those that left; returns their slots."""
+        slots, used = self.taken(), slice(self.end)
+        self.keys.clear()
+        self._slots.clear()
+        self._free.clear()
+        self.tickets[used] = 0
+        self._uses[used] = _HOLE
+        self._queued[used] = _NOWHERE
+        self.end = 0
+        for each in (self._small, self._main, self._ghosts):
+            each.clear()
+        return slots
+
     def taken(self) -> NDArray[np.intp]:
         """The slots of all keys."""
         return np.fromiter(self._slots.values(), np.intp, len(self._slots))

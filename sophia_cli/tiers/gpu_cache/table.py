@@ -121,11 +121,7 @@ class Table:
         """Erases rows, all of them by default, on the device too; returns how many there were."""
         with self._writing:
             with self.lock:
-                if keys is None:
-                    slots = self.keys.taken()
-                    self.keys = KeySlots(self.capacity, self.keys.next_ticket)
-                else:
-                    slots = self.keys.drop(keys)
+                slots = self.keys.clear() if keys is None else self.keys.drop(keys)
                 erased = slots
                 self._generation += 1
                 self.marks.hide(slots)

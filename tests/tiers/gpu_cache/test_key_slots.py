@@ -73,6 +73,24 @@ def test_keys_that_are_there_in_a_batch_that_looks_new_leave_slots_to_spare() ->
     assert keys.admit(["c"]).left == 0
 
 
+def test_once_cleared_it_is_as_at_the_start() -> None:
+    keys = KeySlots(100)
+    for start in range(0, 300, 30):  # some have left, and are remembered
+        keys.admit(list(range(start, start + 30)))
+    keys.drop([299])
+    located = Located([298], keys.find_all([298]), keys.tickets[keys.find_all([298])])
+    assert len(keys.clear()) == 99
+    assert (len(keys), keys.end, list(keys)) == (0, 0, [])
+    assert keys.locate(located).tolist() == [False]
+    fresh = KeySlots(100, keys.next_ticket)
+    for start in (250, 0, 270, 100, 200):
+        some = list(range(start, start + 40))
+        ours, theirs = keys.admit(some), fresh.admit(some)
+        assert _slots(keys, list(range(300))) == _slots(fresh, list(range(300)))
+        assert ours.left == theirs.left
+        assert keys.tickets.tolist() == fresh.tickets.tolist()
+
+
 def test_the_hottest_come_first() -> None:
     keys = KeySlots(100)
     keys.admit(["a", "b", "c"])
