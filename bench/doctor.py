@@ -16,9 +16,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scale import Embedder, fill
+from scale import fill
 from speed import SOPHIA, environment_of, median, report, timed
-from stores import fresh_home
+from stores import MadeUp, fresh_home
 from texts import questions
 
 from sophia_cli import assembly
@@ -33,11 +33,10 @@ def main() -> None:
     parser.add_argument("memories", type=int, nargs="?", default=100_000)
     parser.add_argument("--runs", type=int, default=9)
     arguments = parser.parse_args()
-    embedder = Embedder()
-    assembly._embedder = lambda *_: embedder  # no setting should name this one
+    made_up = MadeUp()
     with fresh_home() as home:
-        opened = assembly.open_service(Config(), home)
-        fill(opened.service, embedder, 0, arguments.memories)
+        opened = assembly.open_service(Config(), home, through=made_up)
+        fill(opened.service, made_up, 0, arguments.memories)
         opened.close()
         sophia = Sophia(environment_of(home))
         sophia("up")

@@ -24,13 +24,12 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
-from stores import fresh_home
+from stores import MadeUp, fresh_home
 from texts import questions, turns
 
 from sophia_cli import assembly
 from sophia_cli.config.model import Config
 from sophia_cli.daemon.presence import running
-from sophia_cli.embedding.bundled import BundledEmbedder
 from sophia_cli.home import Home
 from sophia_cli.memory.model import KINDS, Draft, Where
 from sophia_cli.memory.recalling import Question
@@ -45,42 +44,19 @@ _WRITTEN = 10
 _LIMIT = Config().recall.candidates
 
 
-class Embedder(BundledEmbedder):
-    """The bundled model; while `filling`, vectors of made-up neighbours at no cost."""
-
-    filling = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._known = super().embed([embedded_text(draft) for draft in turns(1000)])
-        self._chance = np.random.default_rng(1)
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """As the bundled model does, or near one of the turns that it embedded."""
-        if not self.filling:
-            return super().embed(texts)
-        near = self._known[self._chance.integers(len(self._known), size=len(texts))]
-        made = near + 0.03 * self._chance.standard_normal(near.shape)
-        return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
-
-    def close(self) -> None:
-        """Stays open: several services share it."""
-
-
 @click.command()
 @click.argument("sizes", type=int, nargs=-1, required=True)
 def main(sizes: tuple[int, ...]) -> None:
     """Prints the figures of each size, ascending, beside those of the first."""
-    embedder = Embedder()
-    assembly._embedder = lambda *_: embedder  # no setting should name this one
+    made_up = MadeUp()
     small, *large = sizes
     with fresh_home() as first, fresh_home() as second:
-        base = assembly.open_service(Config(), first)
-        fill(base.service, embedder, 0, small)
+        base = assembly.open_service(Config(), first, through=made_up)
+        fill(base.service, made_up, 0, small)
         stored = 0
         for size in large:
-            grown = assembly.open_service(Config(), second)
-            fill(grown.service, embedder, stored, size)
+            grown = assembly.open_service(Config(), second, through=made_up)
+            fill(grown.service, made_up, stored, size)
             recalls(base.service, grown.service, small, size)
             ingest(grown.service, size)
             while_written(grown.service, size)
@@ -89,15 +65,14 @@ def main(sizes: tuple[int, ...]) -> None:
         base.close()
 
 
-def fill(service: MemoryService, embedder: Embedder, stored: int, size: int) -> None:
+def fill(service: MemoryService, made_up: MadeUp, stored: int, size: int) -> None:
     """Stores turns until there are `size`."""
-    embedder.filling = True
     started = time.perf_counter()
-    for batch in _batches(itertools.islice(turns(size), stored, None)):
-        service.remember(batch, datetime.now(UTC), Trace())
+    with made_up.filling():
+        for batch in _batches(itertools.islice(turns(size), stored, None)):
+            service.remember(batch, datetime.now(UTC), Trace())
     spent = time.perf_counter() - started
     service.vectors.flush()
-    embedder.filling = False
     report(f"stored without embedding, {stored:,} to {size:,}", f"{(size - stored) / spent:.0f}/s")
     report("memory of this process", _resident())
 

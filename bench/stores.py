@@ -1,5 +1,5 @@
 """Stores for benchmarks: those of `sophia bench`, a real service on real engines."""
 
-from sophia_cli.bench.store import fresh_home, fresh_service
+from sophia_cli.bench.store import MadeUp, fresh_home, fresh_service
 
-__all__ = ["fresh_home", "fresh_service"]
+__all__ = ["MadeUp", "fresh_home", "fresh_service"]

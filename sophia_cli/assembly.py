@@ -92,7 +92,12 @@ class OpenService:
 
 
 def open_service(
-    config: Config, home: Home, borrowed: Vectors | None = None, *, stays: bool = False
+    config: Config,
+    home: Home,
+    borrowed: Vectors | None = None,
+    *,
+    stays: bool = False,
+    through: Callable[[Embedder], Embedder] = lambda embedder: embedder,
 ) -> OpenService:
     """Opens every tier that the configuration names; embedded engines are started or adopted.
 
@@ -100,6 +105,7 @@ def open_service(
         borrowed: vectors to use instead of opening the edge engine, whose directory belongs to one
             process at a time.
         stays: this process answers many commands: what a later one needs is read ahead.
+        through: makes of the configured embedder the one that is used.
 
     Raises:
         TierDown: the records cannot be reached, or another process holds the vectors.
@@ -109,14 +115,19 @@ def open_service(
     use = EngineUse(home)
     use.acquire()
     try:
-        return _open(config, home, use, borrowed, stays)
+        return _open(config, home, use, borrowed, stays, through)
     except BaseException:
         use.release()
         raise
 
 
 def _open(
-    config: Config, home: Home, use: EngineUse, borrowed: Vectors | None, stays: bool
+    config: Config,
+    home: Home,
+    use: EngineUse,
+    borrowed: Vectors | None,
+    stays: bool,
+    through: Callable[[Embedder], Embedder],
 ) -> OpenService:
     engines: list[Engine] = []
     with contextlib.ExitStack() as undo:
@@ -124,7 +135,7 @@ def _open(
         if spans is not None:
             undo.callback(spans.close)
         embedder = LoadingEmbedder(
-            lambda: _embedder(config, lambda: _known_length(config, records))
+            lambda: through(_embedder(config, lambda: _known_length(config, records)))
         )
         undo.callback(embedder.close)
         writers = Writers(home)

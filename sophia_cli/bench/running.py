@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from sophia_cli.bench.context import Context, Progress
@@ -24,7 +24,7 @@ from sophia_cli.bench.results import (
     Skipped,
 )
 from sophia_cli.bench.scenarios import Scenario, Step
-from sophia_cli.bench.store import fill, fresh_home, service_in
+from sophia_cli.bench.store import MadeUp, fill, fresh_home, service_in
 from sophia_cli.config.model import Config
 from sophia_cli.environment import utc_now
 
@@ -51,6 +51,7 @@ def run(
     Raises:
         TierDown: the embedder or an engine cannot serve.
     """
+    made_up = MadeUp()
     machine, moment, started = this_machine(), utc_now(), time.perf_counter()
 
     @contextmanager
@@ -67,11 +68,15 @@ def run(
     with (
         _ended_by_signals(),
         fresh_home() as home,
-        service_in(home, config) as service,
+        service_in(home, config, made_up) as service,
         pace_of_this_machine(home.root) as pace,
     ):
         if any(scenario.store for scenario in scenarios):
-            with shown("filling the store", memories) as advance:
+            quickly = any(scenario.apart for scenario in scenarios)
+            with (
+                made_up.filling() if quickly else nullcontext(),
+                shown("filling the store", memories) as advance,
+            ):
                 fill(service, memories, advance)
         context = Context(service, home, config, memories, shown)
         with context.ends:

@@ -12,7 +12,7 @@ from sophia_cli.bench.context import Context
 from sophia_cli.bench.measure import VISITS, Measurement
 from sophia_cli.bench.results import Figure, Limit
 from sophia_cli.bench.scenarios import SCENARIOS, scale
-from sophia_cli.bench.store import fill, fresh_home, service_in
+from sophia_cli.bench.store import MadeUp, fill, fresh_home, fresh_service, service_in
 from sophia_cli.config.model import Config
 from sophia_cli.memory.model import KINDS
 from tests.bench.test_gpu_cache import NoPace
@@ -70,3 +70,16 @@ def _measured(context: Context) -> tuple[list[Figure], int]:
     for step in steps:
         figures += step.results() if isinstance(step, Measurement) else [step]
     return figures, sum(context.service.vectors.count(kind) for kind in KINDS)
+
+
+def test_vectors_are_made_up_only_while_a_store_is_filled() -> None:
+    made_up = MadeUp()
+    with fresh_service(Config(), made_up) as service:
+        model = service.embedder
+        [true] = model.embed(["we chose Qdrant"])
+        with made_up.filling():
+            invented = model.embed(["we chose Qdrant"] * 3)
+        assert invented.shape == (3, model.dimension) and invented.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(invented, axis=1), 1, atol=1e-5)
+        assert not np.allclose(invented[0], invented[1])
+        assert np.array_equal(model.embed(["we chose Qdrant"])[0], true)

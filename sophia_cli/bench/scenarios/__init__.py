@@ -25,7 +25,8 @@ class Scenario:
     Attributes:
         about: what it measures, in a few words.
         store: whether it is given a filled store, on whose size its figures depend.
-        apart: whether it runs only where it is named: it is for a store that takes minutes to fill.
+        apart: whether it runs only where it is named: it is for a store that takes minutes to fill,
+            which is done with vectors that are made up.
     """
 
     name: str

@@ -16,7 +16,7 @@ from sophia_cli.bench.measure import Measurement
 from sophia_cli.bench.pace import BATCH
 from sophia_cli.bench.results import Figure, Limit, PaceOf
 from sophia_cli.bench.statistics import Estimate, Samples, bootstrapped, percentile
-from sophia_cli.bench.store import fill, fresh_service
+from sophia_cli.bench.store import MadeUp, fill, fresh_service
 from sophia_cli.bench.texts import questions, turns
 from sophia_cli.heap import return_freed_memory
 from sophia_cli.memory.recalling import Question
@@ -30,7 +30,7 @@ _TENTH = 10
 _BATCH = 64
 _GROWN, _DISTURBED, _MEMORY = Limit(1.3), Limit(5.0), Limit(1000.0)
 # Enough calls for a 99th percentile of them.
-_LONG = 8.0
+_LONG = 16.0
 
 
 class _Ingest:
@@ -65,9 +65,10 @@ class _Ingest:
 def run(context: Context) -> Iterator[Measurement | Figure]:
     """Recalls beside those of a store of a tenth; then while turns are ingested, beside without."""
     large, memories = context.service, context.memories
-    small = context.until_the_end(fresh_service(context.config))
+    made_up = MadeUp()
+    small = context.until_the_end(fresh_service(context.config, made_up))
     tenth = max(1, memories // _TENTH)
-    with context.progress("filling one of a tenth", tenth) as advance:
+    with made_up.filling(), context.progress("filling one of a tenth", tenth) as advance:
         fill(small, tenth, advance)
     bounded = memories <= UP_TO
     texts = questions(200, seed=17)
