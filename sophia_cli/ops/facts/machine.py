@@ -7,19 +7,24 @@ from dataclasses import dataclass
 
 from sophia_cli.ops.facts.lines import pairs
 
-# Whatever may hang has a bound of its own, so that the rest is still known.
+# Whatever may hang has a bound of its own, so that the rest is still known. A process costs more
+# than what it says: one that has nothing to say is not started.
 _SCRIPT = r"""
-echo "hostname=$(uname -n)"
-echo "architecture=$(uname -m)"
+set -- $(uname -nm)
+echo "hostname=$1"
+echo "architecture=$2"
 echo "cpus=$(nproc)"
-sed -n -E 's/^(ID|VERSION_ID|PRETTY_NAME)=/os &/p' /etc/os-release
-sed -n -E 's/^MemTotal: *([0-9]+) kB$/memory_kb=\1/p' /proc/meminfo
-df -B1 --output=size,avail / | sed -n -E '2s/^ *([0-9]+) +([0-9]+).*/disk=\1 \2/p'
+sed -n -E -e 's/^(ID|VERSION_ID|PRETTY_NAME)=/os &/p' \
+    -e 's/^MemTotal: *([0-9]+) kB$/memory_kb=\1/p' /etc/os-release /proc/meminfo
+set -- $(df -B1 --output=size,avail /)
+echo "disk=$3 $4"
 if [ -d /run/systemd/system ]; then echo init=systemd; else echo "init=$(cat /proc/1/comm)"; fi
-if gpu=$(timeout 10 nvidia-smi --query-gpu=name --format=csv,noheader); then
+if command -v nvidia-smi >/dev/null &&
+    gpu=$(timeout 10 nvidia-smi --query-gpu=name --format=csv,noheader); then
     printf 'gpu=%s\n' "$(printf '%s\n' "$gpu" | head -n 1)"
 fi
-if docker=$(timeout 5 docker version --format '{{.Server.Version}}'); then
+if command -v docker >/dev/null &&
+    docker=$(timeout 5 docker version --format '{{.Server.Version}}'); then
     echo "docker=$docker"
 fi
 if python=$(python3 -V); then echo "python=${python#Python }"; fi
