@@ -20,7 +20,7 @@ from sophia_cli.memory.service import MemoryService
 from sophia_cli.tiers.records.digests import FIRST, LAST
 
 RANGE = 8192
-"""Points a range: half a second's reading, and a query of PostgreSQL's of about as long."""
+"""Points a range: a third of a second's reading, and a query of PostgreSQL's of about as long."""
 
 _AHEAD = 2
 """Ranges that PostgreSQL may have before it: so neither waits for the other when one of them takes
