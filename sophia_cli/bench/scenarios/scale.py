@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
 import numpy as np
 
+from sophia_cli.background import begun
 from sophia_cli.bench.context import Context
 from sophia_cli.bench.figures import latency, ratio
 from sophia_cli.bench.machine import memory_of_this_process
@@ -33,28 +35,27 @@ _LONG, _LONGER = 8.0, 24.0
 
 
 class _Ingest:
-    """Stores made-up turns in a thread of its own, from `start` to `stop`."""
+    """Stores made-up turns beside others, from `start` to `stop`; which raises what went wrong."""
 
     def __init__(self, service: MemoryService, seed: int) -> None:
         self._service = service
         self._drafts = turns(10_000_000, seed=seed)
         self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._work: Future[None] | None = None
         self.stored = 0
 
     def start(self) -> None:
         """Begins, or goes on."""
         self._ended.clear()
-        self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
-        self._thread.start()
+        self._work = begun(self._store, "ingest")
 
     def stop(self) -> None:
         """Ends once the batch at hand is stored."""
         self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
+        if self._work is not None:
+            self._work.result()
 
-    def _work(self) -> None:
+    def _store(self) -> None:
         while not self._ended.is_set():
             batch = list(itertools.islice(self._drafts, _BATCH))
             self._service.remember(batch, datetime.now(UTC), Trace())
