@@ -53,20 +53,21 @@ def let_go(directory: Path) -> None:
     For files that are read again now and then. Only of mappings that are shared: of another one,
     what was written there would be lost.
     """
-    _advise(directory, _MADV_DONTNEED)
+    _advise(directory, _MADV_DONTNEED, b"s")
 
 
 def read_in_order(directory: Path) -> None:
-    """The mapped files of a directory are read from one end to the other: well ahead, that is."""
-    _advise(directory, _MADV_NORMAL)
+    """What is mapped of a directory to be written is read from one end to the other: well ahead."""
+    _advise(directory, _MADV_NORMAL, b"w")
 
 
 def read_at_random(directory: Path) -> None:
-    """Of the mapped files of a directory a page is read here and there, and nothing beside it."""
-    _advise(directory, _MADV_RANDOM)
+    """Of what is mapped of a directory to be written a page is read here and there, alone."""
+    _advise(directory, _MADV_RANDOM, b"w")
 
 
-def _advise(directory: Path, advice: int) -> None:
+def _advise(directory: Path, advice: int, right: bytes = b"") -> None:
+    """Advises on the mapped files of a directory, or on those mappings that have a right."""
     madvise = _glibc("madvise")
     if madvise is None:
         return
@@ -75,7 +76,7 @@ def _advise(directory: Path, advice: int) -> None:
         inside = f"{directory}/".encode()
         for line in maps:
             addresses, rights, *_, path = line.split(maxsplit=5)
-            if path.startswith(inside) and (advice != _MADV_DONTNEED or rights.endswith(b"s")):
+            if path.startswith(inside) and right in rights:
                 start, end = (int(each, 16) for each in addresses.split(b"-"))
                 madvise(start, end - start, advice)
 

@@ -16,7 +16,7 @@ Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], No
 """Shows what is under way and of how many steps; gives what is told of each: Terminal.progress."""
 
 
-def unseen(what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001
+def unseen(*_: object) -> AbstractContextManager[Callable[[int], None]]:
     """A progress that nobody is shown."""
     return nullcontext(lambda _: None)
 

@@ -30,15 +30,14 @@ HOW_TO_MARK = 'sophia feedback ID --query "..." marks what a question should bri
 _NAME = "own questions"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnDataset(Scenario):
     """The scenario `recall` on a labelled set that the user gave."""
 
-    dataset: Dataset | None = None
+    dataset: Dataset
 
     def run(self, context: Context) -> Iterable[Step]:
         """What came of it."""
-        assert self.dataset is not None  # noqa: S101
         return measured(context, self.dataset)
 
 

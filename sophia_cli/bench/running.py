@@ -51,20 +51,8 @@ def run(
     Raises:
         TierDown: the embedder or an engine cannot serve.
     """
-    made_up = MadeUp()
     machine, moment, started = this_machine(), utc_now(), time.perf_counter()
-
-    @contextmanager
-    def shown(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """The progress, which ends at a step when it is to end."""
-        with progress(what, total) as advance:
-
-            def step(count: int) -> None:
-                advance(count)
-                check()
-
-            yield step
-
+    shown, made_up = _checked(check, progress), MadeUp()
     with (
         _ended_by_signals(),
         fresh_home() as home,
@@ -128,6 +116,22 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for each, handler in kept.items():
             signal.signal(each, handler if ended < 0 else signal.SIG_IGN)
+
+
+def _checked(check: Callable[[], None], progress: Progress) -> Progress:
+    """The same progress, which ends at a step when the run is to end."""
+
+    @contextmanager
+    def shown(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        with progress(what, total) as advance:
+
+            def step(count: int) -> None:
+                advance(count)
+                check()
+
+            yield step
+
+    return shown
 
 
 def _prepared(scenario: Scenario, context: Context, check: Callable[[], None]) -> list[Step]:

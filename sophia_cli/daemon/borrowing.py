@@ -280,7 +280,7 @@ _CALLS: dict[str, Callable[..., Any]] = {
 
 
 def _ids_to_json(ids: Sequence[UUID]) -> str:
-    """Thousands of ids as their bytes: as text they would take a tenth of a comparison's time."""
+    """Thousands of ids as their bytes, which takes who lends them a fifth of the time of text."""
     return base64.b64encode(b"".join([id_.bytes for id_ in ids])).decode()
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import Sophia, processes_of, wait_until
 from tests.daemon.conftest import started
 from tests.daemon.test_faults import one_error, waiting_command
+from tests.daemon.test_interrupts import remember_many
 
 
 def test_up_and_down_start_and_end_every_process(sophia: Sophia) -> None:
@@ -143,21 +144,18 @@ def test_commands_of_two_configurations_at_once_are_not_cut(served: Sophia) -> N
 
 
 def test_a_command_that_waits_for_another_configuration_can_be_interrupted(
-    served: Sophia,
+    served: Sophia, tmp_path: Path
 ) -> None:
-    busy, _ = started(served, "ingest", "-", "--format", "text")
-    while True:
-        other, _ = started(served, "list", env={"SOPHIA_HOT_CACHE__ENABLED": "false"})
-        try:
-            other.communicate(timeout=3)
-        except subprocess.TimeoutExpired:
-            break  # Those that come before the busy one is at work do not wait.
+    remember_many(served, tmp_path, 300)
+    busy = served.start("export")  # far more than a pipe holds
+    busy.stdout.readline()  # It is at work, and waits for its reader.
+    other, _ = started(served, "list", env={"SOPHIA_HOT_CACHE__ENABLED": "false"})
     other.send_signal(signal.SIGINT)
     _, error = other.communicate(timeout=10)
-    out, complaint = busy.communicate("it was not cut\n", timeout=20)
+    _, complaint = busy.communicate(timeout=20)
     assert other.returncode == 130
     assert "interrupted" in one_error(error)
-    assert busy.returncode == 0, out + complaint
+    assert busy.returncode == 0, complaint
 
 
 def test_a_broken_configuration_is_said_and_harms_nobody_else(served: Sophia) -> None:

@@ -27,6 +27,7 @@ from sophia_cli.memory.trace import Trace
 UP_TO = 100_000
 """Memories that the bounds are meant for."""
 
+_NOTE = "what is stored has vectors near those of embedded turns; what is asked is embedded"
 _TENTH = 10
 _BATCH = 64
 _GROWN, _DISTURBED, _MEMORY = Limit(1.3), Limit(5.0), Limit(1000.0)
@@ -68,7 +69,7 @@ def run(context: Context) -> Iterator[Measurement | Figure]:
     made_up = MadeUp()
     small = context.until_the_end(fresh_service(context.config, made_up))
     tenth = max(1, memories // _TENTH)
-    with made_up.filling(), context.progress("filling one of a tenth", tenth) as advance:
+    with made_up.filling(), context.progress("filling a tenth of it", tenth) as advance:
         fill(small, tenth, advance)
     bounded = memories <= UP_TO
     texts = questions(200, seed=17)
@@ -85,7 +86,7 @@ def run(context: Context) -> Iterator[Measurement | Figure]:
         lambda n: ask(large, "all", n),
         lambda n: ask(small, "tenth", n),
         figures=lambda many, few, pace: [
-            latency("recall of a new question", many, pace),
+            latency("recall of a new question", many, pace, note=_NOTE),
             ratio(
                 "recall of a new question, to that in a tenth of the memories",
                 many,
@@ -95,7 +96,7 @@ def run(context: Context) -> Iterator[Measurement | Figure]:
             ),
         ],
     )
-    idle: list[Samples] = []
+    idle: list[Samples] = []  # of the first of the next two, whose figures come first
     ingest = _Ingest(large, seed=memories + 1)
 
     def alone(spent: Samples, pace: PaceOf) -> list[Figure]:

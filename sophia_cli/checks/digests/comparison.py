@@ -22,12 +22,11 @@ from sophia_cli.tiers.records.digests import FIRST, LAST
 RANGE = 8192
 """Points a range: a third of a second's reading, and a query of PostgreSQL's of about as long."""
 
-_AHEAD = 2
-"""Ranges that PostgreSQL may have before it: so neither waits for the other when one of them takes
-longer than usual."""
-
 JOURNAL = "comparison.jsonl"
 """The file in the home that an interrupted comparison goes on from."""
+
+# Ranges that PostgreSQL may have before it: one that takes longer than usual keeps nobody waiting.
+_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ echo "cpus=$(nproc)"
 sed -n -E -e 's/^(ID|VERSION_ID|PRETTY_NAME)=/os &/p' \
     -e 's/^MemTotal: *([0-9]+) kB$/memory_kb=\1/p' /etc/os-release /proc/meminfo
 set -- $(df -B1 --output=size,avail /)
-echo "disk=$3 $4"
+[ $# -ne 4 ] || echo "disk=$3 $4"
 if [ -d /run/systemd/system ]; then echo init=systemd; else echo "init=$(cat /proc/1/comm)"; fi
 if command -v nvidia-smi >/dev/null &&
     gpu=$(timeout 10 nvidia-smi --query-gpu=name --format=csv,noheader); then

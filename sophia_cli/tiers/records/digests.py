@@ -47,14 +47,14 @@ WITH page AS MATERIALIZED (
     SELECT id, said FROM page UNION ALL
     SELECT m.id, sha256({SAID}) FROM memory m WHERE m.id = ANY (
         ARRAY(SELECT beside FROM near EXCEPT SELECT id FROM page))
-), turn AS MATERIALIZED (
-    SELECT id, said || coalesce(vector, ''::bytea) AS turn, vector IS NOT NULL AS embedded
+), neighbour AS MATERIALIZED (
+    SELECT id, said || coalesce(vector, ''::bytea) AS whole, vector IS NOT NULL AS embedded
       FROM said LEFT JOIN vectors USING (id)
 ), around AS MATERIALIZED (
-    SELECT near.id, string_agg(set_byte('\\x00'::bytea, 0, near.place & 255) || turn.turn,
+    SELECT near.id, string_agg(set_byte('\\x00'::bytea, 0, near.place & 255) || neighbour.whole,
                                ''::bytea ORDER BY near.place) AS around,
-           bool_and(turn.embedded) AS embedded
-      FROM near JOIN turn ON turn.id = near.beside GROUP BY near.id
+           bool_and(neighbour.embedded) AS embedded
+      FROM near JOIN neighbour ON neighbour.id = near.beside GROUP BY near.id
 ), digests AS (
     SELECT page.id, ('x' || encode(substr(sha256(
                sha256(page.said || page.rest) || coalesce(vectors.vector, ''::bytea)

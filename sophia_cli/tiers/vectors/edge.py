@@ -189,6 +189,7 @@ class EdgeVectors:
         ids: list[UUID] = []
         digests: list[int] = []
         following = start
+        # Not for the few of a sample: to tell the system takes 2 ms.
         with self._in_order(kind) if limit > POINTS else nullcontext():
             while len(ids) < limit:
                 began = time.monotonic()

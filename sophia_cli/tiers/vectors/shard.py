@@ -112,13 +112,16 @@ def forget_unread(path: Path, population: int) -> None:
 
 
 def expect_all(path: Path) -> None:
-    """All vectors are about to be read: from the disk eight times as fast as one by one."""
+    """All vectors are about to be read: the system reads ahead, where a search wants one page."""
     for vectors in _vectors(path):
         read_in_order(vectors)
 
 
 def expect_some(path: Path) -> None:
-    """Back to what the engine asks for itself: a search reads few vectors, here and there."""
+    """Back to what the engine asks for itself: a search reads few vectors, here and there.
+
+    It maps them a second time, only to be read, and in order; that is left as it is.
+    """
     for vectors in _vectors(path):
         read_at_random(vectors)
 

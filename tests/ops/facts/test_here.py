@@ -9,6 +9,7 @@ import platform
 import pwd
 import shutil
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,20 @@ from tests.ops.local import LocalConnection
 
 def read(fact: Fact[Any]) -> Any:
     return gather(LocalConnection(), [fact])[fact]
+
+
+def test_a_machine_whose_disk_cannot_be_measured_does_not_say_its_disk(tmp_path: Path) -> None:
+    (tmp_path / "df").write_text("#!/bin/sh\necho df: unknown option >&2\nexit 1\n")
+    (tmp_path / "df").chmod(0o755)
+    said = subprocess.run(
+        ["sh", "-c", Machine().command],
+        env=dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with pytest.raises(ValueError, match="does not say its disk"):
+        Machine().parse(said.stdout, said.returncode)
 
 
 def test_the_machine_is_as_python_sees_it() -> None:
