@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -49,6 +53,30 @@ def test_an_interrupt_as_the_command_begins_is_said_once(served: Sophia) -> None
     assert process.wait(20) == 130
     _, error = process.communicate()
     assert error.count("sophia: ") == 1, error
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_command_in_the_foreground_says_that_it_was_interrupted(
+    sophia: Sophia, options: tuple[str, ...]
+) -> None:
+    client = sophia.start(*options, "--no-daemon", "remember", "-")
+    client.stdin.write("it waits for more\n")
+    client.stdin.flush()
+    wait_until(lambda: not _unread(client.stdin))
+    client.send_signal(signal.SIGINT)
+    out, error = client.communicate(timeout=20)
+    assert client.returncode == 130
+    if options:
+        assert json.loads(out)["error"]["code"] == "interrupted" and not error
+    else:
+        assert error.splitlines()[0] == "sophia: interrupted"
+
+
+def _unread(pipe: IO[str]) -> int:
+    """Bytes in a pipe that nobody has read yet."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def test_a_terminal_is_not_read_for_a_client_that_is_gone(served: Sophia) -> None:
