@@ -74,8 +74,6 @@ def _run(
         if isinstance(outcome, Outcome):
             invocation.terminal.finish(name or "", outcome, started)
             outcome = int(outcome.exit_status)
-        elif outcome == ExitStatus.INTERRUPTED:  # what Typer makes of Ctrl-C, without a word
-            return Interrupted("interrupted")
         invocation.environment.stdout.flush()
         return outcome if isinstance(outcome, int) else int(ExitStatus.OK)
     except SophiaError as error:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from sophia_cli import __version__
+from sophia_cli.errors import Interrupted
 from sophia_cli.help import Command, Group
 from sophia_cli.invocation import Invocation
 
@@ -98,11 +99,14 @@ def _built(name: str, module: Any) -> Any:
 
 
 class OutputClosed(Exception):
-    """The reader of our output has seen enough. For a BrokenPipeError Typer would end Python."""
+    """The reader of our output has seen enough."""
 
 
 class _Root(Group):
-    """The root group over the lazily loaded commands."""
+    """The root group over the lazily loaded commands.
+
+    For a BrokenPipeError Typer would end Python; at Ctrl-C it ends a command without a word.
+    """
 
     def __init__(self, **settings: Any) -> None:
         settings.pop("commands", None)
@@ -114,6 +118,8 @@ class _Root(Group):
             return super().invoke(context)
         except BrokenPipeError as error:
             raise OutputClosed from error
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted") from None
 
 
 _root: list[Any] = []

@@ -14,6 +14,7 @@ from sophia_cli.commands.log_lines import show
 from sophia_cli.commands.options import LimitOption, limit_of, moment_of
 from sophia_cli.config.durations import parse_duration
 from sophia_cli.errors import InvalidInput
+from sophia_cli.exit_status import ExitStatus
 from sophia_cli.invocation import Invocation
 from sophia_cli.logs.choice import Choice, Pattern
 from sophia_cli.logs.lines import Line, LogName
@@ -108,6 +109,8 @@ def _follow(
             out.flush()
             invocation.environment.wait(_PAUSE)
             lines = in_order([line for each in growing for line in each.lines()])
+    except KeyboardInterrupt:  # how it ends: nothing but lines is printed
+        raise typer.Exit(ExitStatus.INTERRUPTED) from None
     finally:
         for each in growing:
             each.close()
