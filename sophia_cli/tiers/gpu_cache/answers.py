@@ -106,15 +106,8 @@ class Answers:
                 self._asked[place].add(key, asked)
             return True
 
-    def asked(self, scope: Hashable, epoch: Hashable) -> list[tuple[Hashable, Hashable]]:
-        """The answers of a scope at an epoch whose questions have vectors: their keys, and the
-        keys of the rows.
-        """
-        found = self.questions(scope, epoch)
-        return [] if found is None else list(zip(found.answers, found.rows.keys, strict=True))
-
     def questions(self, scope: Hashable, epoch: Hashable) -> Questions | None:
-        """The same, with where those rows lay; None where there are no such answers."""
+        """The questions answered in a scope at an epoch that have vectors; None without any."""
         with self._lock:
             asked = self._asked.get((scope, epoch))
             return None if asked is None else asked.questions()

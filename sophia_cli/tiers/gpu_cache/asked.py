@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sophia_cli.tiers.gpu_cache.key_slots import NONE, Located
+from sophia_cli.tiers.gpu_cache.key_index import NONE
+from sophia_cli.tiers.gpu_cache.key_slots import Located
 
 _NOT_LOCATED = Located((), np.empty(0, np.intp), np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """The questions at one moment: nobody changes this but who has it.
+    """The questions at one moment.
 
     Attributes:
-        answers: the keys of their answers.
-        rows: the keys of their vectors' rows, and where these lay.
+        answers: the keys of their answers; nobody may change it. Some that came later may follow.
+        rows: the keys of their vectors' rows, likewise, and where these lay, for whoever has it to
+            bring up to date.
         of: the list they are from.
         removals: how many questions had left it by then.
     """
@@ -32,12 +34,13 @@ class Questions:
 class Asked:
     """A list of questions to which some are added and from which others leave. Its owner locks."""
 
-    __slots__ = ("_answers", "_at", "_located", "_removals", "_rows")
+    __slots__ = ("_answers", "_are_lent", "_at", "_located", "_removals", "_rows")
 
     def __init__(self) -> None:
         self._at: dict[Hashable, int] = {}
         self._answers: list[Hashable] = []
         self._rows: list[Hashable] = []
+        self._are_lent = False  # the two lists: more may be added to them, nothing else be changed
         # Of the first questions of the list; of none until somebody has looked for them.
         self._located = _NOT_LOCATED
         self._removals = 0
@@ -53,6 +56,9 @@ class Asked:
 
     def remove(self, answer: Hashable) -> None:
         """Takes the question of an answer away; the last one takes its place."""
+        if self._are_lent:
+            self._answers, self._rows = self._answers.copy(), self._rows.copy()
+            self._are_lent = False
         place = self._at.pop(answer)
         last, row = self._answers.pop(), self._rows.pop()
         count = len(self._answers)
@@ -68,12 +74,13 @@ class Asked:
         self._removals += 1
 
     def questions(self) -> Questions:
-        """A copy: some microseconds for thousands."""
+        """As they are now: some microseconds for thousands."""
         count, known = len(self._answers), len(self._located.slots)
-        rows = Located(self._rows.copy(), np.full(count, NONE), np.full(count, NONE))
+        rows = Located(self._rows, np.full(count, NONE), np.full(count, NONE))
         rows.slots[:known] = self._located.slots
         rows.tickets[:known] = self._located.tickets
-        return Questions(self._answers.copy(), rows, self, self._removals)
+        self._are_lent = True
+        return Questions(self._answers, rows, self, self._removals)
 
     def learn(self, known: Questions) -> None:
         """Notes where the rows of its questions lie, unless some left it meanwhile.

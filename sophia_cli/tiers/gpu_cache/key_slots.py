@@ -1,15 +1,13 @@
 """Which slot of the slab holds which key, and who leaves when it is full: S3-FIFO over arrays.
 
 The policy is that of `eviction`, which says what it is; here a batch of a thousand keys costs as
-many operations on arrays as a single one, and two passes over the dictionary: in and out.
+many operations on arrays as a single one.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -18,15 +16,11 @@ from numpy.typing import NDArray
 from sophia_cli.tiers.gpu_cache.eviction import MOST_USES, SMALL_SHARE
 from sophia_cli.tiers.gpu_cache.fifo import Fifo
 from sophia_cli.tiers.gpu_cache.ghosts import Ghosts
-from sophia_cli.tiers.gpu_cache.slab import Slots
+from sophia_cli.tiers.gpu_cache.key_index import NONE, KeyIndex, hashes_of
+from sophia_cli.tiers.gpu_cache.slots import Slots, differ, numbers_of, run_of
 
-NONE = -1
-"""In place of a slot: there is none."""
-
-_NO_SLOTS = np.empty(0, np.intp)
 _HOLE = 255
 _NOWHERE, _SMALL, _MAIN = 0, 1, 2
-_ASKED = 16  # keys of a batch that tell whether it is new
 _AHEAD = 32  # entries that are looked at together, at least
 
 
@@ -36,12 +30,10 @@ class Admitted(NamedTuple):
     Attributes:
         slots: of the keys, in their order; a run where they are one.
         left: how many keys had to leave.
-        spare: slots that were made free and are not needed, as keys were there or named twice.
     """
 
     slots: Slots
     left: int
-    spare: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +41,9 @@ class Located:
     """Keys, and where they lay when they were last looked for.
 
     Attributes:
-        slots: intp, (len(keys),); `NONE` for a key that was not there, or never looked for.
-        tickets: int64, (len(keys),); likewise.
+        keys: others may follow, which do not count.
+        slots: intp, (keys,); `NONE` for a key that was not there, or never looked for.
+        tickets: int64, (keys,); likewise.
     """
 
     keys: Sequence[Hashable]
@@ -69,7 +62,6 @@ class KeySlots:
         ticket: the first that is given; where this one follows another, its `next_ticket`.
 
     Attributes:
-        keys: the key in each slot up to `end`, None in a free one.
         tickets: int64, (capacity,): the number of the admission that gave a slot to its key, 0 in
             a free one. Whoever noted slot and ticket can tell whether the same key is still there.
         end: slots from this one on were never used.
@@ -78,30 +70,35 @@ class KeySlots:
     def __init__(self, capacity: int, ticket: int = 1) -> None:
         self.capacity = capacity
         self.next_ticket = ticket
-        self.keys: list[Hashable] = []
         self.tickets = np.zeros(capacity, np.int64)
         self.end = 0
-        self._slots: dict[Hashable, int] = {}
+        self._index = KeyIndex(capacity)
+        self._count = 0
         self._uses = np.full(capacity, _HOLE, np.uint8)
         self._queued = np.zeros(capacity, np.uint8)
-        self._hashes = np.zeros(capacity, np.int64)
         self._free: list[int] = []
         self._small, self._main = Fifo(capacity), Fifo(capacity)
         self._ghosts = Ghosts(capacity)
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return self._count
 
     def __iter__(self) -> Iterator[Hashable]:
-        return iter(self._slots)
+        return (self.keys[slot] for slot in self.taken().tolist())
+
+    @property
+    def keys(self) -> Sequence[Hashable]:
+        """The key in each slot up to `end`, None in a free one."""
+        return self._index.keys
 
     def find(self, key: Hashable) -> int | None:
         """The slot of a key."""
-        return self._slots.get(key)
+        slot = self._index.find(key)
+        return None if slot == NONE else slot
 
     def find_all(self, keys: Sequence[Hashable]) -> NDArray[np.intp]:
         """The slots of keys, `NONE` where there is none."""
-        return np.fromiter(map(self._slots.get, keys, repeat(NONE)), np.intp, len(keys))
+        return self._index.find_all(keys)
 
     def locate(self, located: Located) -> NDArray[np.bool_]:
         """Brings up to date where keys lie; returns which of them there are."""
@@ -125,28 +122,23 @@ class KeySlots:
     def admit(self, keys: Sequence[Hashable]) -> Admitted:
         """Gives slots to keys, of which there may be `capacity`; one that is there keeps its own.
 
-        Where there is no room, as many leave as there are new keys. More do so if a long batch
-        looked new and is not: that makes room for the next.
+        Where there is no room, as many leave as there are new keys.
         """
-        if not any(key in self._slots for key in keys[:: len(keys) // _ASKED + 1]):
+        hashes = hashes_of(keys)
+        found, left = self._index.find_all(keys, hashes), 0
+        if (found == NONE).all() and differ(hashes):
             slots, left = self._room(len(keys))
-            before = len(self._slots)
-            found = self._enter(keys, slots)
-            if len(self._slots) - before == len(keys):
-                return Admitted(slots, left, _NO_SLOTS)
-            spare = np.setdiff1d(np.arange(self.capacity)[slots], found)
-            self._release(spare)
-            return Admitted(np.array(found, np.intp), left, spare)
-        once, left = dict.fromkeys(keys), 0
-        new = [key for key in once if key not in self._slots]
-        while (short := len(self._slots) + len(new) - self.capacity) > 0:
+            self._enter(keys, hashes, slots)
+            return Admitted(slots, left)
+        new = _once(keys, found)
+        while (short := self._count + len(new) - self.capacity) > 0:
             self.evict(short)
             left += short
             # What is to be replaced may be the first to leave.
-            new = [key for key in once if key not in self._slots]
+            new = _once(keys, self._index.find_all(keys, hashes))
         if new:
-            self._enter(new, self._room(len(new))[0])
-        return Admitted(self.find_all(keys), left, _NO_SLOTS)
+            self._enter(new, hashes_of(new), self._room(len(new))[0])
+        return Admitted(run_of(self._index.find_all(keys, hashes)), left)
 
     def evict(self, number: int) -> NDArray[np.intp]:
         """Lets the keys go that are worth least, of which there must be so many.
@@ -160,16 +152,17 @@ class KeySlots:
 
     def drop(self, keys: Sequence[Hashable]) -> NDArray[np.intp]:
         """Frees the slots of keys; returns those of the keys that were there."""
-        dropped = [slot for key in keys if (slot := self._slots.pop(key, NONE)) != NONE]
-        slots = np.array(dropped, np.intp)
+        found = self.find_all(keys)
+        slots = np.unique(found[found != NONE])
+        self._index.remove(slots)
         self._release(slots)
         return slots
 
     def clear(self) -> NDArray[np.intp]:
         """Lets every key go, and all that is known of those that left; returns their slots."""
         slots, used = self.taken(), slice(self.end)
-        self.keys.clear()
-        self._slots.clear()
+        self._index.clear()
+        self._count = 0
         self._free.clear()
         self.tickets[used] = 0
         self._uses[used] = _HOLE
@@ -181,7 +174,7 @@ class KeySlots:
 
     def taken(self) -> NDArray[np.intp]:
         """The slots of all keys."""
-        return np.fromiter(self._slots.values(), np.intp, len(self._slots))
+        return np.flatnonzero(self.tickets[: self.end])
 
     def hottest(self, number: int) -> NDArray[np.intp]:
         """The slots of the keys worth most, best first."""
@@ -207,37 +200,22 @@ class KeySlots:
         slots = self._leave(left)
         if freed:
             slots = np.sort(np.concatenate([np.array(freed, np.intp), slots]))
-        if slots[-1] - slots[0] == number - 1:
-            return slice(int(slots[0]), int(slots[-1]) + 1), left
-        return slots, left
+        return run_of(slots), left
 
     def _grow(self, number: int) -> slice:
         """So many slots that were never used."""
-        self.keys += [None] * number
+        self._index.keys += [None] * number
         self.end += number
         return slice(self.end - number, self.end)
 
-    def _enter(self, keys: Sequence[Hashable], slots: Slots) -> list[int]:
-        """Puts keys in free slots, and the slots in a queue unless they are in one.
-
-        Returns:
-            The slots of the keys: others than those given where a key was there, or is named twice.
-        """
-        if isinstance(slots, slice):
-            numbers = np.arange(slots.start, slots.stop)
-            self.keys[slots] = keys
-            offered: Sequence[int] = range(slots.start, slots.stop)
-        else:
-            numbers, offered = slots, slots.tolist()
-            for slot, key in zip(offered, keys, strict=True):
-                self.keys[slot] = key
-        # One pass both looks and enters: most of the time is that of reaching into the dictionary.
-        found = list(map(self._slots.setdefault, keys, offered))
-        hashes = np.fromiter(map(hash, keys), np.int64, len(keys))
-        self._hashes[slots] = hashes
+    def _enter(self, keys: Sequence[Hashable], hashes: NDArray[np.int64], slots: Slots) -> None:
+        """Puts keys in free slots, and the slots in a queue unless they are in one."""
+        self._index.enter(keys, hashes, slots)
+        self._count += len(keys)
         self.tickets[slots] = np.arange(self.next_ticket, self.next_ticket + len(keys))
         self.next_ticket += len(keys)
         self._uses[slots] = 0
+        numbers = numbers_of(slots)
         back = self._ghosts.recall(hashes)
         queued = self._queued[slots]
         if not len(back) and not queued.any():
@@ -248,7 +226,6 @@ class KeySlots:
             main[back] = True
             self._put_in(self._small, _SMALL, numbers[outside & ~main])
             self._put_in(self._main, _MAIN, numbers[outside & main])
-        return found
 
     def _put_in(self, queue: Fifo, name: int, slots: NDArray[np.intp]) -> None:
         if len(slots):
@@ -271,17 +248,9 @@ class KeySlots:
             ahead *= 2
             parts.append(part)
         left = np.sort(parts[0] if len(parts) == 1 else np.concatenate(parts))
-        first, last = int(left[0]), int(left[-1])
-        freed: Slots = left
-        if last - first == len(left) - 1:
-            freed = slice(first, last + 1)
-            leaving = self.keys[freed]
-            self.keys[freed] = [None] * len(left)
-        else:
-            leaving = [self.keys[slot] for slot in left.tolist()]
-            for slot in left.tolist():
-                self.keys[slot] = None
-        deque(map(self._slots.__delitem__, leaving), 0)
+        freed = run_of(left)
+        self._index.remove(freed)
+        self._count -= len(left)
         self._uses[freed] = _HOLE
         self._queued[freed] = _NOWHERE
         self.tickets[freed] = 0
@@ -294,7 +263,7 @@ class KeySlots:
         if len(stay):
             self._uses[stay] = 0
             self._put_in(self._main, _MAIN, stay)
-        self._ghosts.remember(self._hashes[left], len(self._slots))
+        self._ghosts.remember(self._index.hashes[left], self._count)
         return left
 
     def _from_main(self, number: int, ahead: int) -> NDArray[np.intp]:
@@ -323,9 +292,13 @@ class KeySlots:
         return taken, uses, taken[unused]
 
     def _release(self, slots: NDArray[np.intp]) -> None:
-        """Frees slots whose keys are not in the dictionary any more; they keep their places."""
-        for slot in slots.tolist():
-            self.keys[slot] = None
+        """Notes that slots are free; they keep their places in the queues."""
+        self._count -= len(slots)
         self._uses[slots] = _HOLE
         self.tickets[slots] = 0
         self._free += slots.tolist()
+
+
+def _once(keys: Sequence[Hashable], found: NDArray[np.intp]) -> list[Hashable]:
+    """The keys that were not found, each once."""
+    return list(dict.fromkeys(keys[at] for at in np.flatnonzero(found == NONE).tolist()))

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.tiers.gpu_cache.slab import Slots
+from sophia_cli.tiers.gpu_cache.slots import Slots
 
 _HIDDEN = 0
 _EPOCHS = 1024

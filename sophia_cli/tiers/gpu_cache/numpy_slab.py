@@ -8,12 +8,13 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
+from sophia_cli.tiers.gpu_cache.gathering import Gathering, product
 from sophia_cli.tiers.gpu_cache.machine_memory import check_room
-from sophia_cli.tiers.gpu_cache.slab import Floats, OutOfDeviceMemory, Slots
+from sophia_cli.tiers.gpu_cache.slab import Floats, OutOfDeviceMemory
+from sophia_cli.tiers.gpu_cache.slots import Slots
 
 _BLOCK = 256
 _COPIED = 256  # rows that are copied at once: a third quicker than a thousand, past the caches
-_GATHERED = 256  # rows that are gathered at once: they stay in the processor's cache
 
 
 class NumpySlab:
@@ -31,6 +32,7 @@ class NumpySlab:
         check_room(capacity * dimension * 4)
         with _memory():
             self.rows: Floats = np.empty((capacity, dimension), np.float32)
+        self._gathering = Gathering(dimension)
 
     def write(self, slots: Slots, rows: Floats) -> None:
         """Writes rows."""
@@ -51,22 +53,15 @@ class NumpySlab:
         """Dot products, (queries, slots)."""
         with _memory():
             if isinstance(slots, slice):
-                return _product(queries, self.rows[slots])
-            products = np.empty((len(queries), len(slots)), np.float32)
-            gathered = np.empty((min(_GATHERED, len(slots)), self.rows.shape[1]), np.float32)
-            for start in range(0, len(slots), _GATHERED):
-                part = slots[start : start + _GATHERED]
-                rows = gathered[: len(part)]
-                np.take(self.rows, part, axis=0, out=rows, mode="clip")  # others are copied twice
-                products[:, start : start + len(part)] = _product(queries, rows)
-            return products
+                return product(queries, self.rows[slots])
+            return self._gathering.products(queries, self.rows, slots)
 
     def best(
         self, queries: Floats, count: int, k: int, hidden: NDArray[np.bool_] | None
     ) -> tuple[Floats, NDArray[np.intp]]:
         """The greatest products of each query."""
         with _memory():
-            products = _product(queries, self.rows[:count])
+            products = product(queries, self.rows[:count])
             if hidden is not None:
                 products[:, hidden] = -np.inf
             slots = np.stack([_greatest(row, k) for row in products])
@@ -87,12 +82,6 @@ class NumpyOpener:
     def open(self, capacity: int, dimension: int) -> NumpySlab:
         """Takes the memory."""
         return NumpySlab(capacity, dimension)
-
-
-def _product(queries: Floats, rows: Floats) -> Floats:
-    # Matrix by vector is its own, quicker routine.
-    products: Floats = (rows @ queries[0])[np.newaxis] if len(queries) == 1 else queries @ rows.T
-    return products
 
 
 def _greatest(products: Floats, k: int) -> NDArray[np.intp]:

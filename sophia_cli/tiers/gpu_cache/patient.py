@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sophia_cli.tiers.gpu_cache.slab import Floats, Opener, Slab, Slots
+from sophia_cli.tiers.gpu_cache.slab import Floats, Opener, Slab
+from sophia_cli.tiers.gpu_cache.slots import Slots
 
 T = TypeVar("T")
 

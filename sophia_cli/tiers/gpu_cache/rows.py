@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sophia_cli.memory.model import Vector
-from sophia_cli.tiers.gpu_cache.key_slots import NONE, Located
+from sophia_cli.tiers.gpu_cache.key_index import NONE
+from sophia_cli.tiers.gpu_cache.key_slots import Located
 from sophia_cli.tiers.gpu_cache.slab import Floats, Opener, Slab
 from sophia_cli.tiers.gpu_cache.stats import Figures
 from sophia_cli.tiers.gpu_cache.table import Table
@@ -88,7 +89,7 @@ class Rows:
             there &= self.table.marks.shown(located.slots, None)
             return np.where(there, located.slots, NONE)
 
-        return self._products(query, len(located.keys), find)
+        return self._products(query, len(located.slots), find)
 
     def top_k(self, queries: Floats, k: int, epoch: Hashable = None) -> list[Named]:
         """For each query the keys of the `k` greatest products over all rows at `epoch`.

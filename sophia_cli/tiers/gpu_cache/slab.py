@@ -7,10 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from sophia_cli.tiers.gpu_cache.slots import Slots
 
-Slots = slice | NDArray[np.intp]
-"""Places in a slab: a run of them, or their numbers."""
+Floats = NDArray[np.float32]
 
 
 class OutOfDeviceMemory(Exception):

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from sophia_cli.logs.events import log
 from sophia_cli.tiers.gpu_cache.failure import Failure, failure_of
-from sophia_cli.tiers.gpu_cache.key_slots import Admitted, KeySlots
+from sophia_cli.tiers.gpu_cache.key_slots import KeySlots
 from sophia_cli.tiers.gpu_cache.marks import Marks
 from sophia_cli.tiers.gpu_cache.saved import Saved, restore, save_hottest
 from sophia_cli.tiers.gpu_cache.slab import Floats, Opener, Slab
+from sophia_cli.tiers.gpu_cache.slots import Slots, differ
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -143,28 +144,25 @@ class Table:
         for start in range(0, len(keys), step or 1):
             part = slice(start, start + step)
             with self.lock:
-                slots, _, spare = self._claim(keys[part])
+                slots = self._claim(keys[part])
             written = rows[part]
-            if not isinstance(slots, slice) and len(np.unique(slots)) < len(slots):
+            if not isinstance(slots, slice) and not differ(slots):
                 # A key that is named twice has its last row.
                 last = dict(zip(slots.tolist(), range(len(slots)), strict=True))
                 slots, written = np.array(list(last), np.intp), written[list(last.values())]
-            _erase(slab, spare, self.dimension)
             slab.write(slots, written)
             with self.lock:
                 self.marks.show(slots, epoch)
 
-    def _claim(self, keys: Sequence[Hashable]) -> Admitted:
+    def _claim(self, keys: Sequence[Hashable]) -> Slots:
         """The slots of keys, whose rows are hidden now; others have left for them."""
         never_used = self.keys.end
-        admitted = self.keys.admit(keys)
-        slots, left, spare = admitted
+        slots, left = self.keys.admit(keys)
         self.evictions += left
         if not (isinstance(slots, slice) and slots.start >= never_used):
             self.marks.hide(slots)
-            self.marks.hide(spare)
             self._generation += 1
-        return admitted
+        return slots
 
     def _survive(self, failure: Failure) -> None:
         """Halves the slab and keeps the hottest rows; a device that is broken is done without."""

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import pytest
 
 from sophia_cli.tiers.gpu_cache.answers import ENTRY_BYTES, Answers
-from sophia_cli.tiers.gpu_cache.key_slots import NONE
+from sophia_cli.tiers.gpu_cache.key_index import NONE
+
+
+def _asked(answers: Answers, scope: str, epoch: int) -> list[tuple[Hashable, Hashable]]:
+    found = answers.questions(scope, epoch)
+    return [] if found is None else list(zip(found.answers, found.rows.keys, strict=True))
 
 
 def test_an_answer_is_served_at_its_epoch_and_at_no_other() -> None:
@@ -68,12 +75,12 @@ def test_questions_are_listed_by_scope_and_epoch() -> None:
     answers.put("q2", "x", 1, epoch=1, scope="s", asked="question 2")
     answers.put("q3", "x", 1, epoch=1, scope="t", asked="question 3")
     answers.put("q4", "x", 1, epoch=1, scope="s")
-    assert answers.asked("s", 1) == [("q1", "question 1"), ("q2", "question 2")]
-    assert answers.asked("s", 2) == []
+    assert _asked(answers, "s", 1) == [("q1", "question 1"), ("q2", "question 2")]
+    assert _asked(answers, "s", 2) == []
     answers.put("q1", "x", 1, epoch=2, scope="s", asked="question 1")
-    assert answers.asked("s", 1) == [("q2", "question 2")]
+    assert _asked(answers, "s", 1) == [("q2", "question 2")]
     answers.drop("q2")
-    assert answers.asked("s", 1) == []
+    assert _asked(answers, "s", 1) == []
 
 
 @pytest.mark.parametrize("left", [["q1"], ["q1", "q2"]], ids=["one", "all"])
@@ -112,6 +119,21 @@ def test_where_rows_lie_is_kept_while_questions_come_and_go() -> None:
         assert slot in (known[row], NONE)
 
 
+def test_questions_at_one_moment_stay_what_they_were() -> None:
+    answers = Answers(1 << 20)
+    for number in range(3):
+        answers.put(f"q{number}", "x", 1, epoch=1, scope="s", asked=number)
+    then = answers.questions("s", 1)
+    assert then is not None
+    answers.put("q3", "x", 1, epoch=1, scope="s", asked=3)
+    answers.drop("q0")
+    answers.put("q4", "x", 1, epoch=1, scope="s", asked=4)
+    answers.drop("q1")
+    count = len(then.rows.slots)
+    assert then.answers[:count] == ["q0", "q1", "q2"] and then.rows.keys[:count] == [0, 1, 2]
+    assert sorted(str(answer) for answer, _ in _asked(answers, "s", 1)) == ["q2", "q3", "q4"]
+
+
 def test_what_is_erased_is_gone() -> None:
     answers = Answers(1 << 20)
     answers.put("a", "x", 1, epoch=1, scope="s", asked="q")
@@ -120,4 +142,4 @@ def test_what_is_erased_is_gone() -> None:
     assert answers.clear() == 1
     assert answers.get("b", 1) is None
     assert answers.figures().bytes == 0
-    assert answers.asked("s", 1) == []
+    assert _asked(answers, "s", 1) == []
