@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sophia_cli.ops.connection.pool import HostConnections
 from sophia_cli.ops.connection.protocol import Command, Finished
 from sophia_cli.ops.facts.fact import gather
+from sophia_cli.ops.facts.machine import Machine
 from sophia_cli.ops.inventory.model import Inventory
 from sophia_cli.ops.inventory.reading import read_kept_inventory
 from sophia_cli.ops.operations.operation import Operation
@@ -55,6 +57,7 @@ def main() -> None:
             second_deployment(three, one, runs)
             doctor(three, runs)
             facts(three, one, runs)
+            facts_by_openssh(three, one, runs)
             steps(three, runs)
         finally:
             lab.down()
@@ -119,6 +122,28 @@ def facts(three: Controller, one: Controller, runs: int) -> None:
         "facts over open connections, 3 hosts / 1 host",
         f"{of_three * 1000:.0f} / {of_one * 1000:.0f} ms = {of_three / of_one:.2f}",
         "<= 1.5",
+    )
+
+
+def facts_by_openssh(three: Controller, one: Controller, runs: int) -> None:
+    """The control: a process of OpenSSH's for each host, all at once, that runs the same script."""
+
+    def asked(controller: Controller) -> Callable[[], object]:
+        def ask() -> None:
+            with ThreadPoolExecutor(len(controller.hosts)) as threads:
+                script = Machine().command
+                for ended in threads.map(
+                    lambda host: host.ssh("sudo -n sh -s", script), controller.hosts
+                ):
+                    assert "clock=" in ended.stdout, ended.stderr
+
+        return ask
+
+    of_three, of_one = in_turns([asked(three), asked(one)], runs)
+    report(
+        "the same by OpenSSH, 3 hosts / 1 host",
+        f"{of_three * 1000:.0f} / {of_one * 1000:.0f} ms = {of_three / of_one:.2f}",
+        "none",
     )
 
 
