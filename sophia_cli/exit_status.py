@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """What a command's exit code means; documented in docs/reference.md."""
+    """What a command's exit code means; documented in docs/contract.md."""
 
     OK = 0
     FAILED = 1

@@ -39,7 +39,7 @@ def _key(scene: Scene) -> Iterator[Finding]:
         yield skipped(NO_HOSTS)
     for name, said in _each(scene):
         if isinstance(said, HostKeyRefused):
-            yield failed(_about(name, said), name, command=f"sophia hosts trust {name}")
+            yield failed(_about(name, said), name, command=said.hint)
         elif isinstance(said, SophiaError):
             yield unknown(_about(name, said), name)
         else:
@@ -89,7 +89,7 @@ CHECKS: tuple[Check, ...] = (
         Severity.CRITICAL,
         "Compares the key that a host shows with the pinned ones, before anything is told to it. "
         "Another key is a host that was set up anew, or somebody in between.",
-        "ask who set the host up anew; only then `sophia hosts trust HOST`",
+        "ask who set the host up anew; only then `sophia hosts trust HOST --replace`",
         _key,
         timeout=11.0,
     ),
