@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -102,24 +103,32 @@ class OutputClosed(Exception):
     """The reader of our output has seen enough."""
 
 
-class _Root(Group):
-    """The root group over the lazily loaded commands.
+@contextmanager
+def _told() -> Iterator[None]:
+    """For a BrokenPipeError Typer would end Python; at Ctrl-C it ends without a word."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise OutputClosed from error
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted") from error
 
-    For a BrokenPipeError Typer would end Python; at Ctrl-C it ends a command without a word.
-    """
+
+class _Root(Group):
+    """The root group over the lazily loaded commands."""
 
     def __init__(self, **settings: Any) -> None:
         settings.pop("commands", None)
         super().__init__(commands=None, **settings)
         self.commands = _Commands()
 
+    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+        with _told():
+            return super().make_context(*arguments, **settings)
+
     def invoke(self, context: Any) -> Any:
-        try:
+        with _told():
             return super().invoke(context)
-        except BrokenPipeError as error:
-            raise OutputClosed from error
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted") from None
 
 
 _root: list[Any] = []

@@ -72,6 +72,28 @@ def test_a_command_in_the_foreground_says_that_it_was_interrupted(
         assert error.splitlines()[0] == "sophia: interrupted"
 
 
+_INTERRUPTED_AT_IMPORT = """
+import sys
+from sophia_cli import command_tree
+from sophia_cli.app import run
+from sophia_cli.environment import Environment
+
+def interrupted(name):
+    raise KeyboardInterrupt
+
+command_tree.import_module = interrupted
+sys.exit(run(sys.argv[1:], Environment.of_this_process()))
+"""
+
+
+def test_an_interrupt_while_the_commands_are_loaded_is_said() -> None:
+    program = [sys.executable, "-c", _INTERRUPTED_AT_IMPORT]
+    for options in (["--help"], ["recall", "--help"]):
+        ended = subprocess.run([*program, *options], capture_output=True, text=True, timeout=60)
+        assert (ended.returncode, ended.stdout) == (130, "")
+        assert ended.stderr == "sophia: interrupted\n"
+
+
 def _unread(pipe: IO[str]) -> int:
     """Bytes in a pipe that nobody has read yet."""
     count = array.array("i", [0])

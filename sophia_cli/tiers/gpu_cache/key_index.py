@@ -2,9 +2,9 @@
 
 Python's dictionary reaches into memory once and again for each key; with a thousand keys in and a
 thousand out that is most of what a batch costs. Here a key's hash names one place of a table that
-has eight and more for each slot. A key whose place is taken is kept in a dictionary, one in 14 when
-all slots are; how many of them there are is counted for each place, so that no other is looked for
-there.
+has eight and more for each slot. A key whose place is taken is kept in a dictionary, one in 9 to 17
+where all slots are and keys have come and gone; how many of them there are is counted for each
+place, so that no other is looked for there.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ class KeySlots:
         freed += range(new.start, new.stop)
         left = number - len(freed)
         if not left:
-            return np.array(freed, np.intp), 0
+            return run_of(np.array(freed, np.intp)), 0
         slots = self._leave(left)
         if freed:
             slots = np.sort(np.concatenate([np.array(freed, np.intp), slots]))

@@ -3,11 +3,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from sophia_cli.errors import ConfigurationError
 from sophia_cli.tiers.gpu_cache import GpuCache, Settings
 from sophia_cli.tiers.gpu_cache.devices import opener
+
+from .slabs import vectors
 
 
 def test_torch_is_not_imported_before_the_tier_is_opened() -> None:
@@ -82,11 +85,7 @@ def test_torchs_ways_to_say_out_of_memory_are_known() -> None:
 def test_torch_in_half_precision_is_right_to_a_thousandth(monkeypatch: pytest.MonkeyPatch) -> None:
     """float16 as on a GPU, computed by torch on the CPU: the same code but for the device."""
     torch = pytest.importorskip("torch", reason="the extra gpu is not installed")
-    import numpy as np
-
     from sophia_cli.tiers.gpu_cache.torch_slab import TorchSlab
-
-    from .slabs import vectors
 
     slab = TorchSlab(64, 384, torch.device("cpu"))
     monkeypatch.setattr(slab, "rows", slab.rows.half())
@@ -97,4 +96,21 @@ def test_torch_in_half_precision_is_right_to_a_thousandth(monkeypatch: pytest.Mo
     found, slots = slab.best(rows[:5], 64, 1, None)
     assert slots[:, 0].tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_allclose(found, 1, atol=1e-3)
-    assert slab.products(rows[:1], slice(0, 3)).dtype == np.float32
+    for slots in (slice(2, 5), np.array([2, 40, 7])):
+        products = slab.products(rows[:2], slots)
+        assert products.dtype == np.float32
+        np.testing.assert_allclose(products, rows[:2] @ rows[slots].T, atol=2e-3)
+
+
+@pytest.mark.parametrize("device", ["numpy", "cpu"])
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 700])
+def test_products_with_rows_that_lie_apart(device: str, count: int) -> None:
+    if device == "cpu":
+        pytest.importorskip("torch", reason="the extra gpu is not installed")
+    rows = vectors(1000, 24)
+    slab = opener(device).open(1000, 24)
+    slab.write(slice(0, 1000), rows)
+    slots = np.random.default_rng(count).permutation(1000)[:count]
+    for queries in (rows[:1], rows[:3]):
+        products = slab.products(queries, slots)
+        np.testing.assert_allclose(products, queries @ rows[slots].T, atol=1e-5)

@@ -63,7 +63,7 @@ class Against(RuleBasedStateMachine):
         self.index.keys += [None] * _CAPACITY
         self.model.clear()
 
-    @rule(keys=st.lists(st.one_of(_KEYS, used), max_size=20))
+    @rule(keys=st.lists(st.one_of(_KEYS, used), max_size=60))
     def find(self, keys: list[Hashable]) -> None:
         expected = [self.model.get(key, NONE) for key in keys]
         assert self.index.find_all(keys).tolist() == expected
@@ -81,7 +81,7 @@ class Against(RuleBasedStateMachine):
 TestAgainst = Against.TestCase
 
 
-@pytest.mark.parametrize("number", [200, 255, 600])
+@pytest.mark.parametrize("number", [200, 255, 514])
 def test_any_number_of_keys_may_share_a_place(number: int) -> None:
     index, keys = KeyIndex(number), [Named(3 * n) for n in range(number)]
     index.keys += [None] * number
