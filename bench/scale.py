@@ -189,7 +189,7 @@ def _ask(service: MemoryService, text: str, trace: Trace) -> None:
 
 
 def _more(size: int, which: int) -> Iterator[Draft]:
-    """Turns that no store has yet."""
+    """Turns that no store has yet, in sessions that it has: turns around them are written anew."""
     return turns(100_000, seed=size + 1 + which)
 
 
