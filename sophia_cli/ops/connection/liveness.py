@@ -7,6 +7,7 @@ fails: whoever waits on the connection, in any thread, is woken by that.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import threading
@@ -56,9 +57,11 @@ class WatchedSocket:
         return data
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends it, also where it has ended already."""
         self._closed = True
-        self._sock.close()
+        # A channel of a bastion that is gone cannot be told; paramiko's thread would print it.
+        with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
+            self._sock.close()
 
     def _check(self) -> None:
         if self._longest is not None and time.monotonic() - self._heard > self._longest:

@@ -7,9 +7,11 @@ import socket
 import threading
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from sophia_cli.errors import ConfigurationError
+from sophia_cli.ops.connection.liveness import WatchedSocket
 from sophia_cli.ops.connection.pool import HostConnections
 from sophia_cli.ops.connection.protocol import Command
 from sophia_cli.ops.connection.ssh import SshConnection
@@ -244,6 +246,14 @@ def test_behind_a_bastion_silence_is_noticed_all_the_same(
             thread.join(30)
             assert [type(error) for error in errors] == [OutcomeUnknown]
             wait_until(lambda: bastion.opened() == 1)
+
+
+def test_a_channel_of_a_bastion_that_is_gone_is_closed_without_a_word(server: SshServer) -> None:
+    with paramiko.Transport(("127.0.0.1", server.port)) as bastion:
+        bastion.connect(username="ubuntu", pkey=server.user_key)
+        channel = WatchedSocket(bastion.open_session())
+        bastion.packetizer.close()  # as when the connection breaks below it
+        channel.close()
 
 
 def behind(bastion: SshServer, server: SshServer, **ssh: object) -> Inventory:
