@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -149,13 +150,22 @@ def while_written(service: MemoryService, size: int) -> None:
 
 
 def reopened(grown: assembly.OpenService, home: Home, size: int) -> None:
-    """Closing; a resident process from its start to an answer, before and after it is killed."""
+    """Closing; a resident process from its start to an answer, before and after it is killed.
+
+    Raises:
+        SystemExit: not every memory is there afterwards.
+    """
+    counts = grown.service.records.queries.counts(datetime.now(UTC))
+    stored = sum(of_kind["live"] for of_kind in counts.values())
     report(f"closed, {size:,}", f"{_timed(grown.close):.0f} ms")
     environment = dict(os.environ, SOPHIA_HOME=str(home.root))
     sophia = str(Path(sys.executable).with_name("sophia"))
 
-    def run(*words: str) -> None:
-        subprocess.run([sophia, *words], env=environment, check=True, capture_output=True)
+    def run(*words: str) -> str:
+        ended = subprocess.run(
+            [sophia, *words], env=environment, check=True, capture_output=True, text=True
+        )
+        return ended.stdout
 
     for state in ("started", "killed and started"):
         spent = _timed(lambda: run("recall", "what was decided?"))
@@ -169,8 +179,17 @@ def reopened(grown: assembly.OpenService, home: Home, size: int) -> None:
         else:
             time.sleep(15)
             report("memory of the resident process", _resident(resident.pid))
-    run("recall", "Written just before the end")
+    last = run("recall", "Written just before the end", "-n", "1")
+    [stats] = json.loads(run("stats", "--json"))["data"]
     run("down")
+    for name, there, wanted in (
+        ("the last memory", last.count("Written just before the end."), 1),
+        ("live memories", sum(each["live"] for each in stats["memories"].values()), stored + 1),
+        ("points", stats["vectors"]["entries"], stored + 1),
+    ):
+        report(f"after the kill, {name}", f"{there:,} of {wanted:,}")
+        if there != wanted:
+            raise SystemExit(f"{name}: {there:,} of {wanted:,} are there")
     disk = sum(path.stat().st_blocks * 512 for path in Path(home.vectors).rglob("*"))
     report("vectors on disk", f"{disk >> 20} MB")
 
