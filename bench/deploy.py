@@ -69,19 +69,9 @@ def second_deployment(three: Controller, one: Controller, runs: int) -> None:
     def deployed(controller: Controller) -> Callable[[], object]:
         return lambda: controller.does("deploy", "--yes")
 
-    of_three, of_one = in_turns([deployed(three), deployed(one)], runs)
-    report("second deploy, 3 hosts", f"{of_three:.2f} s", "<= 5 s")
-    report(
-        "second deploy, 3 hosts / 1 host",
-        f"{of_three:.2f} / {of_one:.2f} s = {of_three / of_one:.2f}",
-        "<= 1.3",
-    )
-    planned = in_turns([lambda: three.does("plan"), lambda: one.does("plan")], runs)
-    report(
-        "plan, 3 hosts / 1 host",
-        f"{planned[0]:.2f} / {planned[1]:.2f} s = {planned[0] / planned[1]:.2f}",
-        "none",
-    )
+    spent = compared("second deploy", deployed(three), deployed(one), runs, "<= 1.3")
+    report("second deploy, 3 hosts", f"{spent:.2f} s", "<= 5 s")
+    compared("plan", lambda: three.does("plan"), lambda: one.does("plan"), runs)
 
 
 def doctor(three: Controller, runs: int) -> None:
@@ -106,23 +96,15 @@ def facts(three: Controller, one: Controller, runs: int) -> None:
 
         return ask
 
-    of_three, of_one = in_turns([anew(three), anew(one)], runs)
-    report(
-        "facts with connecting, 3 hosts / 1 host",
-        f"{of_three * 1000:.0f} / {of_one * 1000:.0f} ms = {of_three / of_one:.2f}",
-        "<= 1.5",
-    )
+    compared("facts with connecting", anew(three), anew(one), runs, "<= 1.5")
     with (
         HostConnections(inventory_of(three)) as threefold,
         HostConnections(inventory_of(one)) as single,
     ):
-        sites = [site_of(three, threefold), site_of(one, single)]
-        of_three, of_one = in_turns([partial(machines, site) for site in sites], 3 * runs)
-    report(
-        "facts over open connections, 3 hosts / 1 host",
-        f"{of_three * 1000:.0f} / {of_one * 1000:.0f} ms = {of_three / of_one:.2f}",
-        "<= 1.5",
-    )
+        of_three, of_one = (
+            partial(machines, site) for site in (site_of(three, threefold), site_of(one, single))
+        )
+        compared("facts over open connections", of_three, of_one, 3 * runs, "<= 1.5")
 
 
 def facts_by_openssh(three: Controller, one: Controller, runs: int) -> None:
@@ -139,12 +121,7 @@ def facts_by_openssh(three: Controller, one: Controller, runs: int) -> None:
 
         return ask
 
-    of_three, of_one = in_turns([asked(three), asked(one)], runs)
-    report(
-        "the same by OpenSSH, 3 hosts / 1 host",
-        f"{of_three * 1000:.0f} / {of_one * 1000:.0f} ms = {of_three / of_one:.2f}",
-        "none",
-    )
+    compared("facts with connecting, by OpenSSH", asked(three), asked(one), runs)
 
 
 def steps(controller: Controller, runs: int) -> None:
@@ -206,6 +183,20 @@ def in_turns(actions: Sequence[Callable[[], object]], runs: int) -> list[float]:
             action()
             times.append(time.perf_counter() - started)
     return [statistics.median(times) for times in spent]
+
+
+def compared(
+    name: str,
+    of_three: Callable[[], object],
+    of_one: Callable[[], object],
+    runs: int,
+    bound: str = "none",
+) -> float:
+    """Reports what takes three hosts beside what takes one; returns the seconds of three."""
+    three, one = in_turns([of_three, of_one], runs)
+    figure = f"{three * 1000:,.0f} / {one * 1000:,.0f} ms = {three / one:.2f}"
+    report(f"{name}, 3 hosts / 1 host", figure, bound)
+    return three
 
 
 def report(name: str, figure: str, bound: str) -> None:

@@ -65,6 +65,13 @@ def said(scene: Scene, number: str) -> str:
     return "\n".join(f"{each.subject}: {each.says}" for each in findings_of(scene, check))
 
 
+def command_of(scene: Scene, number: str, host: str) -> str:
+    """What mends what a check found of a host."""
+    (check,) = [check for check in CHECKS if check.number == number]
+    (found,) = [each for each in findings_of(scene, check) if each.subject == host]
+    return found.command
+
+
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[dict[str, SshServer]]:
     with serving(tmp_path / "one") as one, serving(tmp_path / "two") as other:
@@ -125,6 +132,7 @@ def test_a_changed_key_is_refused_before_anything_is_told(
         file.pin("127.0.0.1", port, public(private_key("ed25519")), replace=True)
         assert found(scene, "HO-01") == {"one": "pass", "two": "pass"}
         assert found(scene, "HO-02") == {"one": "pass", "two": "fail"}
+        assert "sophia hosts trust two --replace" in command_of(scene, "HO-02", "two")
         assert found(scene, "HO-03") == {"one": "pass", "two": "unknown"}
         assert two["two"].commands == []
     with run(tmp_path, two) as scene:

@@ -5,7 +5,18 @@ from collections.abc import Hashable
 import pytest
 
 from sophia_cli.tiers.gpu_cache.answers import ENTRY_BYTES, Answers
+from sophia_cli.tiers.gpu_cache.asked import Questions
 from sophia_cli.tiers.gpu_cache.key_index import NONE
+
+
+def _answers_to(count: int) -> tuple[Answers, Questions]:
+    """Answers to some questions, q0 and on, and these as they are then."""
+    answers = Answers(1 << 20)
+    for number in range(count):
+        answers.put(f"q{number}", "x", 1, epoch=1, scope="s", asked=number)
+    questions = answers.questions("s", 1)
+    assert questions is not None
+    return answers, questions
 
 
 def _asked(answers: Answers, scope: str, epoch: int) -> list[tuple[Hashable, Hashable]]:
@@ -101,11 +112,7 @@ def test_where_rows_lay_is_not_noted_for_questions_that_came_later(left: list[st
 
 
 def test_where_rows_lie_is_kept_while_questions_come_and_go() -> None:
-    answers = Answers(1 << 20)
-    for number in range(4):
-        answers.put(f"q{number}", "x", 1, epoch=1, scope="s", asked=number)
-    questions = answers.questions("s", 1)
-    assert questions is not None
+    answers, questions = _answers_to(4)
     questions.rows.slots[:], questions.rows.tickets[:] = [0, 10, 20, 30], [1, 2, 3, 4]
     answers.put("q4", "x", 1, epoch=1, scope="s", asked=4)
     answers.learn(questions)
@@ -120,11 +127,7 @@ def test_where_rows_lie_is_kept_while_questions_come_and_go() -> None:
 
 
 def test_questions_at_one_moment_stay_what_they_were() -> None:
-    answers = Answers(1 << 20)
-    for number in range(3):
-        answers.put(f"q{number}", "x", 1, epoch=1, scope="s", asked=number)
-    then = answers.questions("s", 1)
-    assert then is not None
+    answers, then = _answers_to(3)
     answers.put("q3", "x", 1, epoch=1, scope="s", asked=3)
     answers.drop("q0")
     answers.put("q4", "x", 1, epoch=1, scope="s", asked=4)
