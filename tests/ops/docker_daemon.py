@@ -61,6 +61,9 @@ def docker_daemon(answers: Mapping[str, Any], *absent: str) -> Iterator[DockerDa
         def address_string(self) -> str:
             return "the socket"
 
+        def version_string(self) -> str:
+            return "Docker/20.10.24+dfsg1 (linux)"
+
         def log_message(self, format: str, *arguments: object) -> None:
             """Nothing is logged."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sophia_cli.ops.facts.docker import Docker, answer, asked, objects
+from sophia_cli.ops.facts.docker import Docker, answer, asked
 from sophia_cli.ops.facts.owned import CLUSTER_LABEL
 
 # `index` makes docker read the raw answer, where a part that an object does not have is absent.
@@ -76,8 +77,10 @@ class Containers:
     def parse(self, output: str, exit_status: int) -> ContainersNow:
         """What there is, as far as docker answers."""
         docker, lines = answer(output, exit_status)
-        found = {str(each["name"]).lstrip("/"): _container(each) for each in objects(lines)}
-        return ContainersNow(docker, found)
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return ContainersNow(
+            docker, {str(each["name"]).lstrip("/"): _container(each) for each in found}
+        )
 
 
 def _container(said: Mapping[str, Any]) -> RunningContainer:

@@ -1,29 +1,12 @@
-"""A container, and the image that its reference names now: both in one call of docker."""
+"""A container, and the image that its reference names now: both are asked for at once."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sophia_cli.ops.facts.docker import Docker, answer, asked, objects
-from sophia_cli.ops.facts.image import IMAGE
-
-# What is wanted and no more: an environment may hold somebody's password. `index` makes docker
-# read the raw answer, where a part that an object does not have is just absent.
-_CONTAINER = (
-    '{"kind":"container","id":{{json (index . "Id")}},"name":{{json (index . "Name")}},'
-    '"image_id":{{json (index . "Image")}},"created":{{json (index . "Created")}},'
-    '"restarts":{{json (index . "RestartCount")}},"arguments":{{json (index . "Args")}},'
-    '"mounts":{{json (index . "Mounts")}},'
-    '{{with index . "State"}}"status":{{json (index . "Status")}},'
-    '"exit_code":{{json (index . "ExitCode")}},'
-    '{{with index . "Health"}}"health":{{json (index . "Status")}},{{end}}{{end}}'
-    '{{with index . "Config"}}"labels":{{json (index . "Labels")}},'
-    '"image":{{json (index . "Image")}}{{end}}}'
-)
-_FORMAT = f'{{{{if index . "State"}}}}{_CONTAINER}{{{{else}}}}{IMAGE}{{{{end}}}}'
+from sophia_cli.ops.facts.docker import Docker, inspected, objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +69,24 @@ class Container:
 
     @classmethod
     def together(cls, facts: Sequence[Container]) -> Containers:
-        """All of them in one call of docker."""
+        """All of them at once."""
         return Containers(tuple(facts))
 
     @property
     def command(self) -> str:
-        """Prints what docker has of these names, a JSON object a line."""
-        return _inspected(self.names)
+        """Prints what docker knows of both."""
+        return inspected(self.paths)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def paths(self) -> tuple[str, ...]:
         """What docker is asked for."""
-        return tuple(filter(None, (self.name, self.image)))
+        images = (f"images/{self.image}",) if self.image else ()
+        return (f"containers/{self.name}", *images)
 
     def parse(self, output: str, exit_status: int) -> ContainerState:
         """The container, as far as docker answers."""
-        docker, lines = answer(output, exit_status)
-        found = list(objects(lines))
-        images = [each["id"] for each in found if each["kind"] == "image"]
-        tag_id = images[0] if images and self.image else None
-        for each in found:
-            if each["kind"] == "container" and each["name"] == f"/{self.name}":
-                return _state(docker, each, tag_id)
-        return ContainerState(docker, tag_id=tag_id)
+        [state] = Containers((self,)).parse(output, exit_status)
+        return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,52 +97,45 @@ class Containers:
 
     @property
     def command(self) -> str:
-        """Prints what docker has of all their names, in their order."""
-        return _inspected(self._names)
-
-    @property
-    def _names(self) -> list[str]:
-        return list(dict.fromkeys(name for each in self.facts for name in each.names))
+        """Prints what docker knows of them all."""
+        return inspected(self._paths)
 
     def parse(self, output: str, exit_status: int) -> list[ContainerState]:
-        """Each of them; `ValueError` where it does not say which names docker does not know."""
-        docker, lines = answer(output, exit_status)
-        if docker is not Docker.ANSWERS:
-            return [ContainerState(docker)] * len(self.facts)
-        unknown = {line.rpartition(": ")[2] for line in output.splitlines() if "{" not in line}
-        known = [name for name in self._names if name not in unknown]
-        found = dict(zip(known, objects(lines), strict=True))
+        """Each of them, as far as docker answers."""
+        docker, known = objects(output, exit_status, self._paths)
         states = []
         for fact in self.facts:
-            image = found.get(fact.image, {}) if fact.image else {}
-            tag_id = image["id"] if image.get("kind") == "image" else None
-            said = found.get(fact.name, {})
-            if said.get("kind") == "container" and said["name"] == f"/{fact.name}":
-                states.append(_state(docker, said, tag_id))
+            container, *image = (known.get(path) for path in fact.paths)
+            tag_id = image[0]["Id"] if image and image[0] else None
+            # Docker takes the beginning of an id for a name as well.
+            if container and container["Name"] == f"/{fact.name}":
+                states.append(_state(docker, container, tag_id))
             else:
                 states.append(ContainerState(docker, tag_id=tag_id))
         return states
 
-
-def _inspected(names: Sequence[str]) -> str:
-    return asked(f"docker inspect --format {shlex.quote(_FORMAT)} {shlex.join(names)}")
+    @property
+    def _paths(self) -> list[str]:
+        return list(dict.fromkeys(path for each in self.facts for path in each.paths))
 
 
 def _state(docker: Docker, said: Mapping[str, Any], tag_id: str | None) -> ContainerState:
+    """Of docker's own words; a part that a container does not have may be missing or null."""
+    state, config = said["State"], said["Config"]
     return ContainerState(
         docker,
         exists=True,
-        image=said.get("image") or "",
-        image_id=said["image_id"],
+        image=config.get("Image") or "",
+        image_id=said["Image"],
         tag_id=tag_id,
-        status=said.get("status") or "",
-        health=said.get("health") or "",
-        restarts=int(said["restarts"] or 0),
-        exit_code=int(said.get("exit_code") or 0),
-        labels=dict(said.get("labels") or {}),
-        created=said["created"],
-        mounts=tuple(map(_mount, said["mounts"] or ())),
-        arguments=tuple(said["arguments"] or ()),
+        status=state["Status"],
+        health=(state.get("Health") or {}).get("Status", ""),
+        restarts=said.get("RestartCount") or 0,
+        exit_code=state.get("ExitCode") or 0,
+        labels=dict(config.get("Labels") or {}),
+        created=said["Created"],
+        mounts=tuple(map(_mount, said.get("Mounts") or ())),
+        arguments=tuple(said.get("Args") or ()),
     )
 
 

@@ -6,6 +6,7 @@ import base64
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 LARGEST = 256 << 10
 """How much of a file is fetched to be compared, bytes; of a larger one, the digest says enough."""
@@ -20,18 +21,15 @@ class FileText:
 
     @classmethod
     def together(cls, facts: Sequence[FileText]) -> FileTexts:
-        """All of them in one shell."""
+        """All of them by one call of each program."""
         return FileTexts(tuple(facts))
 
     @property
     def command(self) -> str:
         """Prints it in base64 on one line, which whatever is in it comes through."""
-        return f"{_PRINTED}\n{self.call}"
-
-    @property
-    def call(self) -> str:
-        """The line that prints it, where it is known how."""
-        return f"t {self.limit} {shlex.quote(self.path)}"
+        path = shlex.quote(self.path)
+        read = f"head -c {self.limit} -- {path} | base64 -w 0"
+        return f"if [ -f {path} ]; then {read}; else echo -; fi"
 
     def parse(self, output: str, exit_status: int) -> bytes | None:
         """The bytes; None where no file is. A link counts as what it leads to."""
@@ -39,9 +37,6 @@ class FileText:
             raise ValueError(f"{self.path} cannot be read")
         text = output.strip()
         return None if text == "-" else base64.b64decode(text, validate=True)
-
-
-_PRINTED = 't() { if [ -f "$2" ]; then head -c "$1" -- "$2" | base64 -w 0; echo; else echo -; fi; }'
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +47,39 @@ class FileTexts:
 
     @property
     def command(self) -> str:
-        """Prints each on a line of its own."""
-        return "\n".join([_PRINTED, *(each.call for each in self.facts)])
+        """Prints a line for each path, one for each file's size, and one of all they hold."""
+        return f"""\
+set --
+for p in {shlex.join(each.path for each in self.facts)}; do
+    if [ -f "$p" ]; then set -- "$@" "$p"; echo +; else echo -; fi
+done
+[ $# -gt 0 ] || exit 0
+stat -L --printf '%s\\n' -- "$@"
+head -q -c {self._limit} -- "$@" | base64 -w 0"""
 
     def parse(self, output: str, exit_status: int) -> list[bytes | None]:
-        """What each holds; None where no file is."""
-        lines = output.split("\n")[:-1]
-        if len(lines) != len(self.facts):
-            raise ValueError(f"{len(lines)} lines for {len(self.facts)} files")
-        return [fact.parse(line, exit_status) for fact, line in zip(self.facts, lines, strict=True)]
+        """What each holds; None where no file is.
+
+        `ValueError` where it cannot be told what is whose, as of files that do not say their size.
+        """
+        lines = output.split("\n")
+        are_files = [line == "+" for line in lines[: len(self.facts)]]
+        *sizes, encoded = lines[len(self.facts) :]
+        if exit_status != 0 or len(sizes) != sum(are_files):
+            raise ValueError("files cannot be read")
+        everything = base64.b64decode(encoded, validate=True)
+        ends = list(accumulate(min(int(size), self._limit) for size in sizes))
+        if len(everything) != (ends or [0])[-1]:
+            raise ValueError("files are not as long as they say")
+        shares = iter([everything[start:end] for start, end in pairwise([0, *ends])])
+        return [
+            next(shares)[: fact.limit] if is_file else None
+            for fact, is_file in zip(self.facts, are_files, strict=True)
+        ]
+
+    @property
+    def _limit(self) -> int:
+        return max(each.limit for each in self.facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, TypeVar, runtime_checkable
@@ -15,8 +15,9 @@ from sophia_cli.ops.errors import CommandFailed
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
-# Seconds that one fact may take before it counts as not known.
+# Seconds that one fact may take before it counts as not known, and all of a host's together.
 _PATIENCE = 20
+_ENVIRONMENT = "export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Fact(Protocol[T_co]):
@@ -68,24 +69,29 @@ class Known:
 def gather(connection: Connection, facts: Iterable[Fact[Any]]) -> Known:
     """Reads facts in one round trip: those that can be read together by one command.
 
-    Where such a command does not say what it should, a second round trip asks one after the other.
+    What that leaves open, since it took too long or cannot be read, a second round trip asks again,
+    one after the other and each with a time of its own.
 
     Raises:
         CommandFailed: a command's output cannot be read as what it should be.
         OutcomeUnknown, HostUnreachable, SudoRefused: see `Connection`.
     """
     wanted = dict.fromkeys(facts)
-    groups = _groups(wanted)
-    joined = {_joined(group): group for group in groups if len(group) > 1}
-    single = [group[0] for group in groups if len(group) == 1]
+    groups = {_of(group): group for group in _groups(wanted)}
     values: dict[Fact[Any], Any] = {}
-    for fact, said in _asked(connection, [*joined, *single]):
-        if fact not in joined:
-            values[fact] = _parsed(connection, fact, *said)
-            continue
+    answers, _ = _answers(connection, f"timeout {_PATIENCE} sh -s", map(_in_a_subshell, groups))
+    for (fact, group), said in zip(groups.items(), answers, strict=False):
         with suppress(ValueError):
-            values |= dict(zip(joined[fact], fact.parse(*said), strict=True))
-    for fact, said in _asked(connection, [each for each in wanted if each not in values]):
+            value = fact.parse(*said)
+            values |= {fact: value} if fact in group else dict(zip(group, value, strict=True))
+    alone = [fact for fact in wanted if fact not in values]
+    answers, complaint = _answers(connection, "sh -s", map(_by_itself, alone))
+    if len(answers) != len(alone):
+        raise CommandFailed(
+            f"{connection.host}: facts: only {len(answers)} of {len(alone)} could be read: "
+            f"{complaint.strip()[-200:]}"
+        )
+    for fact, said in zip(alone, answers, strict=True):
         values[fact] = _parsed(connection, fact, *said)
     return Known(values)
 
@@ -99,26 +105,41 @@ def _groups(facts: Iterable[Fact[Any]]) -> list[list[Fact[Any]]]:
     return list(groups.values())
 
 
-def _joined(group: Sequence[Any]) -> Fact[Sequence[Any]]:
-    joined: Fact[Sequence[Any]] = group[0].together(group)
-    return joined
+def _of(group: Sequence[Any]) -> Fact[Any]:
+    """The one fact of a group, or the one that stands for them all."""
+    fact: Fact[Any] = group[0] if len(group) == 1 else group[0].together(group)
+    return fact
 
 
-def _asked(
-    connection: Connection, facts: Sequence[Fact[Any]]
-) -> Iterator[tuple[Fact[Any], tuple[str, int]]]:
-    """What the command of each printed, and its exit status."""
-    if not facts:
-        return iter(())
+def _answers(
+    connection: Connection, shell: str, calls: Iterable[str]
+) -> tuple[list[tuple[str, int]], str]:
+    """What each call printed, and its exit status, as far as they came; and what sh complained of.
+
+    Args:
+        shell: reads the calls, one after the other.
+    """
     mark = secrets.token_hex(8)
-    finished = connection.run(Command("sh -s", stdin=_script(facts, mark).encode()))
-    answers = _answers(finished.stdout, mark)
-    if len(answers) != len(facts):
-        raise CommandFailed(
-            f"{connection.host}: facts: only {len(answers)} of {len(facts)} could be read: "
-            f"{finished.stderr.strip()[-200:]}"
-        )
-    return zip(facts, answers, strict=True)
+    lines = [
+        f"printf '{mark} begin\\n'; {call} </dev/null 2>/dev/null; printf '\\n{mark} end %d\\n' $?"
+        for call in calls
+    ]
+    if not lines:
+        return [], ""
+    finished = connection.run(Command(shell, "\n".join([_ENVIRONMENT, *lines, ""]).encode()))
+    found = re.findall(
+        rf"^{mark} begin\n(.*?)\n{mark} end (\d+)$", finished.stdout, re.DOTALL | re.MULTILINE
+    )
+    return [(text, int(status)) for text, status in found], finished.stderr
+
+
+def _in_a_subshell(fact: Fact[Any]) -> str:
+    """Starts no process. A command that ends its whole shell takes those after it along."""
+    return f"(eval {_quoted(fact.command)})"
+
+
+def _by_itself(fact: Fact[Any]) -> str:
+    return f"timeout {_PATIENCE} sh -c {_quoted(fact.command)}"
 
 
 def _parsed(connection: Connection, fact: Fact[T], output: str, status: int) -> T:
@@ -131,24 +152,5 @@ def _parsed(connection: Connection, fact: Fact[T], output: str, status: int) -> 
         ) from error
 
 
-def _script(facts: Iterable[Fact[Any]], mark: str) -> str:
-    """Each fact's command in a `sh` of its own, its output between marks."""
-    lines = ["export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-    for fact in facts:
-        lines.append(f"printf '{mark} begin\\n'")
-        lines.append(
-            f"timeout {_PATIENCE} sh -c {_quoted(fact.command)} </dev/null 2>/dev/null; s=$?"
-        )
-        lines.append(f"printf '\\n{mark} end %d\\n' $s")
-    return "\n".join(lines) + "\n"
-
-
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\"'\"'") + "'"
-
-
-def _answers(output: str, mark: str) -> list[tuple[str, int]]:
-    found = re.findall(
-        rf"^{mark} begin\n(.*?)\n{mark} end (\d+)$", output, re.DOTALL | re.MULTILINE
-    )
-    return [(text, int(status)) for text, status in found]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
-from sophia_cli.ops.facts.docker import Docker, answer, asked, objects
-
-IMAGE = '{"kind":"image","id":{{json (index . "Id")}}}'
-"""The format that makes docker print an image as one JSON object."""
+from sophia_cli.ops.facts.docker import Docker, inspected, objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +23,14 @@ class Image:
 
     @property
     def command(self) -> str:
-        """Prints a JSON object where it is there."""
-        return asked(
-            f"docker image inspect --format {shlex.quote(IMAGE)} {shlex.quote(self.reference)}"
-        )
+        """Prints what docker knows of it."""
+        return inspected([self._path])
 
     def parse(self, output: str, exit_status: int) -> ImageState:
         """The image, as far as docker answers."""
-        docker, lines = answer(output, exit_status)
-        return ImageState(docker, next((each["id"] for each in objects(lines)), None))
+        docker, known = objects(output, exit_status, [self._path])
+        return ImageState(docker, known[self._path]["Id"] if known else None)
+
+    @property
+    def _path(self) -> str:
+        return f"images/{self.reference}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from sophia_cli.ops.facts.docker import SOCKET
 from sophia_cli.ops.facts.lines import pairs
 
 # Whatever may hang has a bound of its own, so that the rest is still known. A process costs more
@@ -23,13 +24,19 @@ if command -v nvidia-smi >/dev/null &&
     gpu=$(timeout 10 nvidia-smi --query-gpu=name --format=csv,noheader); then
     printf 'gpu=%s\n' "$(printf '%s\n' "$gpu" | head -n 1)"
 fi
-if command -v docker >/dev/null &&
-    docker=$(timeout 5 docker version --format '{{.Server.Version}}'); then
+SOCKET
+if command -v docker >/dev/null; then
+    said=
+    [ -z "$s" ] || said=$(curl -gsi --max-time 3 --unix-socket "$s" http://docker/_ping)
+    case $said in
+    *"Server: Docker/"*) said=${said#*"Server: Docker/"}; docker=${said%% *} ;;
+    *) docker=$(timeout 5 docker version --format '{{.Server.Version}}') || docker= ;;
+    esac
     echo "docker=$docker"
 fi
 if python=$(python3 -V); then echo "python=${python#Python }"; fi
 echo "clock=$(date +%s.%N)"
-"""
+""".replace("SOCKET", SOCKET)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,21 @@
-"""The real CLI of docker against a stand-in of its daemon: what it prints is what we read."""
+"""Curl, and the real CLI of docker, against a stand-in of its daemon: what they say is read."""
 
 from __future__ import annotations
 
 import shutil
+import socket
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 
+from sophia_cli.ops.connection.protocol import Command
+from sophia_cli.ops.facts import docker
 from sophia_cli.ops.facts.container import Container, ContainerState, Mount
-from sophia_cli.ops.facts.docker import Docker
+from sophia_cli.ops.facts.docker import Docker, inspected, objects
 from sophia_cli.ops.facts.fact import Known, gather
 from sophia_cli.ops.facts.image import Image, ImageState
+from sophia_cli.ops.facts.machine import Machine
 from sophia_cli.ops.facts.owned import FoundContainer, FoundVolume, Owned
 from tests.ops.docker_daemon import docker_daemon
 from tests.ops.local import LocalConnection
@@ -41,7 +46,7 @@ CONTAINER = {
     "Config": {
         "Image": "redis:7.4.2",
         "Labels": {"io.sophia.cluster": 'with "quotes"'},
-        "Env": ["PASSWORD=topsecret"],
+        "Env": ["PATH=/bin", 'PASSWORD="topsecret"], \\"topsecret', "OTHER=[topsecret]", "C=\\\\"],
     },
     "HostConfig": {},
     "NetworkSettings": {},
@@ -149,9 +154,57 @@ def test_all_containers_and_volumes_are_listed(known: Known) -> None:
     assert owned.volumes == (FoundVolume("data", "/var/lib/docker/volumes/data/_data", ""),)
 
 
-def test_a_container_s_environment_does_not_leave_the_host(known: Known) -> None:
-    assert "topsecret" not in Container("sophia-redis").command
-    assert "topsecret" not in repr(known)
+PATHS = ["containers/sophia-redis", "images/redis:7.4.2", "containers/no-such"]
+WAYS = {
+    "curl": inspected(PATHS),
+    "client": inspected(PATHS).replace("command -v curl", "command -v not-on-this-host"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_curl_docker_s_client_says_the_same(way: str) -> None:
+    with docker_daemon(ANSWERS, "no-such", "redis:9") as daemon:
+        finished = LocalConnection(variables=daemon.variables).run(Command(WAYS[way]))
+    said, known = objects(finished.stdout, finished.exit_status, PATHS)
+    assert (said, list(known)) == (Docker.ANSWERS, PATHS[:2])
+    assert known[PATHS[0]]["State"]["Health"]["Status"] == "healthy"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_container_s_environment_does_not_leave_the_host(way: str) -> None:
+    with docker_daemon(ANSWERS, "no-such") as daemon:
+        finished = LocalConnection(variables=daemon.variables).run(Command(WAYS[way]))
+    assert "healthy" in finished.stdout
+    assert '"Env":[]' in finished.stdout
+    assert "topsecret" not in finished.stdout
+
+
+@pytest.mark.parametrize("client", [False, True])
+def test_the_daemon_s_version_is_the_machine_s(client: bool) -> None:
+    command = Machine().command
+    if client:
+        command = command.replace("command -v curl", "command -v not-on-this-host")
+    versions = {"Version": "20.10.24+dfsg1", "ApiVersion": "1.41", "Components": []}
+    with docker_daemon({"GET /version": versions}) as daemon:
+        finished = LocalConnection(variables=daemon.variables).run(Command(command))
+    assert Machine().parse(finished.stdout, finished.exit_status).docker == "20.10.24+dfsg1"
+
+
+@pytest.mark.parametrize("path", ["/nowhere/docker.sock", "/dev/null"])
+def test_without_a_daemon_the_machine_has_no_docker(path: str) -> None:
+    connection = LocalConnection(variables={"DOCKER_HOST": f"unix://{path}"})
+    assert gather(connection, [Machine()])[Machine()].docker is None
+
+
+def test_a_daemon_that_says_nothing_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "_PATIENCE", 1)
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as it:
+        it.bind(f"{directory}/docker.sock")
+        it.listen()
+        variables = {"DOCKER_HOST": f"unix://{directory}/docker.sock"}
+        facts = [Container("sophia-redis", "redis:7.4.2"), Container("plain")]
+        known = gather(LocalConnection(variables=variables), facts)
+    assert [known[each].docker for each in facts] == [Docker.SILENT] * 2
 
 
 def test_without_a_daemon_docker_is_silent() -> None:

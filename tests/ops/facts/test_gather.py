@@ -111,8 +111,26 @@ def test_a_host_that_stops_on_the_way_is_not_taken_for_one_that_answered() -> No
             whole = LocalConnection.run(self, command)
             return Finished(0, whole.stdout[: len(whole.stdout) // 2], "cut")
 
+    connection = Cut()
     with pytest.raises(CommandFailed, match="only 1 of 2 could be read: cut"):
-        gather(Cut(), [Said("echo one"), Said("echo two")])
+        gather(connection, [Said(f"echo {word}") for word in ("one", "two", "three")])
+    assert len(connection.commands) == 2
+
+
+def test_only_what_was_not_read_at_once_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fact, "_PATIENCE", 1)
+    before, after = tmp_path / "before", tmp_path / "after"
+    said = read(
+        f"echo x >> {before}", "echo begun; sleep 30", f"echo y >> {after}", f"cat {before} {after}"
+    )
+    assert said == [("", 0), ("begun\n", 124), ("", 0), ("x\ny\n", 0)]
+
+
+def test_what_a_fact_s_shell_does_to_itself_is_no_other_fact_s_business() -> None:
+    said = read("set -e; cd /proc; x=1; trap 'echo left' EXIT; false", "echo $PWD $x")
+    assert said == [("left\n", 1), ("/\n", 0)]
 
 
 def test_facts_of_a_kind_are_read_together_where_it_can_be_so() -> None:

@@ -103,6 +103,15 @@ def test_files_come_over_together_as_they_are(tmp_path: Path) -> None:
     assert known[FileText(facts[0].path, limit=7)] == bytes(range(7))
 
 
+def test_files_that_do_not_say_their_size_are_read_alone(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("plain")
+    connection = LocalConnection()
+    facts = [FileText("/proc/sys/kernel/ostype"), FileText(str(tmp_path / "plain"))]
+    known = gather(connection, facts)
+    assert [known[fact] for fact in facts] == [b"Linux\n", b"plain"]
+    assert len(connection.commands) == 2
+
+
 @pytest.mark.parametrize("fact", [FileText, FileDigest])
 def test_where_no_file_is_there_is_no_content(fact: Any, tmp_path: Path) -> None:
     assert read(fact(str(tmp_path / "nothing"))) is None

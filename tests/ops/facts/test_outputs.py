@@ -178,12 +178,25 @@ Conf bash (5.2.15-2+b8 Debian:12.9/stable [amd64])
         ),
         (Image("redis:7"), "docker is absent\n", 0, ImageState(Docker.ABSENT)),
         (Image("redis:7"), "", 124, ImageState(Docker.SILENT)),
-        (Image("redis:7"), "[]\nError: No such image: redis:7\n", 0, ImageState(Docker.ANSWERS)),
+        (Image("redis:7"), "Error: No such image: redis:7\n", 0, ImageState(Docker.ANSWERS)),
         (
             Image("redis:7"),
-            'WARNING: Error loading config file\n{"kind":"image","id":"sha256:1"}\n',
+            '{"message":"No such image: redis:7"}\n\n',
+            0,
+            ImageState(Docker.ANSWERS),
+        ),
+        (
+            Image("redis:7"),
+            'WARNING: Error loading config file\n{"Id":"sha256:1"}\n',
             0,
             ImageState(Docker.ANSWERS, "sha256:1"),
+        ),
+        (Image("redis:7"), '{"message":"out of memory"}\n', 0, ImageState(Docker.SILENT)),
+        (
+            Image("redis:7"),
+            "curl: (28) Operation timed out after 10001 milliseconds with 0 bytes received\n",
+            0,
+            ImageState(Docker.SILENT),
         ),
         (
             Image("redis:7"),
@@ -284,7 +297,7 @@ def test_units_are_read_together(output: str, expected: list[UnitState]) -> None
         (FileText.together([FileText("/a"), FileText("/b")]), "-\n", 124),
         (
             Container.together([Container("a", "redis:7"), Container("b")]),
-            '{"kind":"image","id":"sha256:1"}\nError: something else that is no such thing\n',
+            '{"Id":"sha256:1"}\n{"message":"No such container: b"}\n',
             0,
         ),
     ],
