@@ -18,6 +18,7 @@ from sophia_cli.ops.operations.container import DockerContainer
 from sophia_cli.ops.operations.directory import Directory
 from sophia_cli.ops.operations.file import File
 from sophia_cli.ops.operations.firewall import Firewall
+from sophia_cli.ops.operations.image import DockerImage
 from sophia_cli.ops.operations.operation import Operation
 from sophia_cli.ops.operations.packages import InstalledPackages
 from sophia_cli.ops.operations.python_environment import PythonEnvironment
@@ -31,6 +32,7 @@ OPERATIONS: dict[str, type] = {
     "directory": Directory,
     "file": File,
     "firewall": Firewall,
+    "image": DockerImage,
     "packages": InstalledPackages,
     "python_environment": PythonEnvironment,
     "script": Script,
