@@ -64,7 +64,7 @@ WITH given AS (
            g.speaker, g.said_at, g.tags, g.expires_at, coalesce(g.said_at, %(now)s), %(now)s,
            clock_timestamp()
       FROM given g ORDER BY g.place
-    ON CONFLICT (content_hash) WHERE forgotten_at IS NULL DO NOTHING
+    ON CONFLICT (content_hash) DO NOTHING
     RETURNING id, kind, session_key, turn
 ), vectors AS (
     INSERT INTO memory_vector (memory_id, model_id, vector)

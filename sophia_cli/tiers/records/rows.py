@@ -13,11 +13,14 @@ from sophia_cli.memory.model import Kind, Memory, Vector, Where
 COLUMNS = (
     "m.id, m.kind, m.content, m.user_id, m.agent_id, m.session_id, m.turn, m.speaker, m.said_at,"
     " m.tags, m.valid_from, m.valid_to, m.created_at, m.updated_at, m.expires_at, m.forgotten_at,"
-    " m.version, CASE WHEN EXISTS (SELECT FROM memory_vector v WHERE v.memory_id = m.id"
-    " AND v.model_id = (SELECT model_id FROM store))"
-    " THEN (SELECT e.name FROM embedding_model e JOIN store s ON s.model_id = e.id) END"
+    " m.version, (SELECT (SELECT e.name FROM embedding_model e JOIN store s ON s.model_id = e.id)"
+    " FROM memory_vector v WHERE v.memory_id = m.id AND v.model_id = (SELECT model_id FROM store))"
 )
-"""The columns of `memory m` that make a `Memory`, the last the model that it is indexed by."""
+"""The columns of `memory m` that make a `Memory`, the last the model that it is indexed by.
+
+EXISTS would do for that one; but where PostgreSQL knows little of the table yet, it may answer that
+by a list of all vectors.
+"""
 
 LIVE = (
     "m.forgotten_at IS NULL AND (m.valid_to IS NULL OR m.valid_to > %(now)s)"
