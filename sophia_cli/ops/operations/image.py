@@ -16,7 +16,12 @@ from sophia_cli.ops.operations.operation import Change, Nothing, Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerImage:
-    """An image. One that is there is not fetched again, whatever its tag means elsewhere by now."""
+    """An image.
+
+    Attributes:
+        reference: its name with a tag or digest. One that is there is not fetched again, whatever
+            its tag means elsewhere by now.
+    """
 
     reference: ImageReference
 

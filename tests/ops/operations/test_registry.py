@@ -34,6 +34,7 @@ def test_arguments_say_which_must_be_given() -> None:
         "directory": ["path"],
         "file": ["path", "content"],
         "firewall": ["name", "ports"],
+        "image": ["reference"],
         "packages": [],
         "python_environment": ["path", "requirement"],
         "script": ["name", "run", "check"],
