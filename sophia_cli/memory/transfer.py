@@ -101,6 +101,8 @@ def _checked(record: Any) -> dict[str, Any]:
             raise ValueError("memory: a NUL character")
         record["tags"] = record.get("tags") or {}
         record["version"] = record.get("version") or 1
+        if record.get("forgotten_at") is not None:
+            record["content_hash"] = None  # It no longer stands in the way of being said again.
     if type_ == "event":
         record["detail"] = record.get("detail") or {}
     if type_ == "feedback":

@@ -32,7 +32,7 @@ def _(world: World) -> None:
     "docker does not answer",
 )
 def _(world: World) -> None:
-    said = "error: Cannot connect to the Docker daemon at unix:///var/run/docker.sock.\n"
+    said = "Cannot connect to the Docker daemon.\ndocker did not do it\n"
     world.prints("node1", Containers, said)
 
 

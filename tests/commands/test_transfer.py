@@ -63,6 +63,19 @@ def test_an_export_goes_into_an_empty_store_and_comes_out_equal(empty: Console) 
         assert len(other.data("list", "--session", "retro")) == 3
 
 
+def test_what_was_forgotten_elsewhere_is_stored_anew_when_it_is_said_again(empty: Console) -> None:
+    said = "the office is in Berlin"
+    empty.remember(said)
+    records = _records(empty.ok("export").out)
+    memory = next(each for each in records if each["type"] == "memory")
+    assert memory["content_hash"]
+    forgotten = {**memory, "forgotten_at": memory["created_at"], "content": ""}
+    with opened_console() as other:
+        assert other.data("import", "-", stdin=json.dumps(forgotten).encode())[0]["new"]["memory"]
+        assert other.remember(said) != memory["id"]
+        assert [each["content"] for each in other.data("list")] == [said]
+
+
 def test_bad_lines_are_reported_with_their_number_and_the_rest_goes_on(empty: Console) -> None:
     empty.remember("worth keeping")
     lines = empty.ok("export").out.splitlines()

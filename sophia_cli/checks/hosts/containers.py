@@ -69,9 +69,9 @@ class Containers:
         """Prints a JSON object for each."""
         label = shlex.quote(f"label={CLUSTER_LABEL}={self.cluster}")
         return asked(
-            f"ids=$(docker ps --all --quiet --no-trunc --filter {label} 2>&1) "
-            '|| { echo "error: $ids"; exit 0; }; '
-            f'[ -z "$ids" ] || docker inspect --format {shlex.quote(_FORMAT)} $ids'
+            f"ids=$(docker ps --all --quiet --no-trunc --filter {label}) && "
+            # One of them may be gone by now.
+            f'{{ [ -z "$ids" ] || docker inspect --format {shlex.quote(_FORMAT)} $ids || true; }}'
         )
 
     def parse(self, output: str, exit_status: int) -> ContainersNow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from sophia_cli.ops.facts.docker import SOCKET
+from sophia_cli.ops.facts.docker import CURL, SOCKET
 from sophia_cli.ops.facts.lines import pairs
 
 # Whatever may hang has a bound of its own, so that the rest is still known. A process costs more
@@ -27,7 +27,7 @@ fi
 SOCKET
 if command -v docker >/dev/null; then
     said=
-    [ -z "$s" ] || said=$(curl -gsi --max-time 3 --unix-socket "$s" http://docker/_ping)
+    [ -z "$s" ] || said=$(CURL -i --max-time 3 --unix-socket "$s" http://docker/_ping)
     case $said in
     *"Server: Docker/"*) said=${said#*"Server: Docker/"}; docker=${said%% *} ;;
     *) docker=$(timeout 5 docker version --format '{{.Server.Version}}') || docker= ;;
@@ -36,7 +36,7 @@ if command -v docker >/dev/null; then
 fi
 if python=$(python3 -V); then echo "python=${python#Python }"; fi
 echo "clock=$(date +%s.%N)"
-""".replace("SOCKET", SOCKET)
+""".replace("SOCKET", SOCKET).replace("CURL", CURL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -11,6 +12,9 @@ from sophia_cli.tiers.records.database import Connection
 
 # Any number that nobody else takes: "sophia" on a telephone's keys.
 _LOCK = 767442
+# Seconds: for what is missing, and for each table that somebody else has.
+_PATIENCE = 600
+_FOR_A_LOCK = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ def migrate(connection: Connection) -> int:
             f"records: the store has version {max(applied)}, this program knows {newest}",
             "upgrade sophia on this machine",
         )
+    if len(applied) < len(known):
+        # An index of many memories takes its time. Others' statements are not kept waiting for it.
+        connection.until = max(connection.until, time.monotonic() + _PATIENCE)
+        connection.execute(f"SET LOCAL statement_timeout = '{_PATIENCE}s'")
+        connection.execute(f"SET LOCAL lock_timeout = '{_FOR_A_LOCK}s'")
     for migration in known:
         checksum = applied.get(migration.version)
         if checksum is None:

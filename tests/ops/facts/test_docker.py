@@ -6,13 +6,14 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sophia_cli.ops.connection.protocol import Command
 from sophia_cli.ops.facts import docker
 from sophia_cli.ops.facts.container import Container, ContainerState, Mount
-from sophia_cli.ops.facts.docker import Docker, inspected, objects
+from sophia_cli.ops.facts.docker import SOCKET, Docker, inspected, objects
 from sophia_cli.ops.facts.fact import Known, gather
 from sophia_cli.ops.facts.image import Image, ImageState
 from sophia_cli.ops.facts.machine import Machine
@@ -196,6 +197,31 @@ def test_without_a_daemon_the_machine_has_no_docker(path: str) -> None:
     assert gather(connection, [Machine()])[Machine()].docker is None
 
 
+def test_a_daemon_that_fails_is_silent() -> None:
+    with docker_daemon({}) as daemon:
+        connection = LocalConnection(variables=daemon.variables)
+        assert gather(connection, [Image("redis:7")])[Image("redis:7")].docker is Docker.SILENT
+
+
+def test_curl_and_docker_s_client_talk_to_the_same_daemon(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"currentContext": "elsewhere"}')
+    (tmp_path / ".curlrc").write_text("fail\nverbose\n")
+    with docker_daemon(ANSWERS, "no-such") as daemon:
+        for more, expected in [
+            ({"HOME": str(tmp_path)}, daemon.variables["DOCKER_HOST"].removeprefix("unix://")),
+            ({"DOCKER_CONFIG": str(tmp_path)}, ""),
+            ({"DOCKER_CONTEXT": "elsewhere"}, ""),
+            ({"DOCKER_HOST": "tcp://127.0.0.1:1"}, ""),
+        ]:
+            connection = LocalConnection(variables={**daemon.variables, **more})
+            finished = connection.run(Command(f'{SOCKET}\nprintf %s "$s"'))
+            assert finished.stdout == expected, more
+        connection = LocalConnection(variables={**daemon.variables, "HOME": str(tmp_path)})
+        facts = [Container("no-such"), Container("plain")]
+        known = gather(connection, facts)
+    assert [known[each].exists for each in facts] == [False, True]
+
+
 def test_a_daemon_that_says_nothing_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "_PATIENCE", 1)
     with tempfile.TemporaryDirectory(dir="/tmp") as directory, socket.socket(socket.AF_UNIX) as it:
@@ -207,8 +233,12 @@ def test_a_daemon_that_says_nothing_is_silent(monkeypatch: pytest.MonkeyPatch) -
     assert [known[each].docker for each in facts] == [Docker.SILENT] * 2
 
 
-def test_without_a_daemon_docker_is_silent() -> None:
-    connection = LocalConnection(variables={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
+@pytest.mark.parametrize(
+    "address",
+    ["unix:///nowhere/docker.sock", "tcp://127.0.0.1:1", "tcp://no-such-host.invalid:2375"],
+)
+def test_without_a_daemon_docker_is_silent(address: str) -> None:
+    connection = LocalConnection(variables={"DOCKER_HOST": address})
     facts = [Container("sophia-redis", "redis:7.4.2"), Image("redis:7.4.2"), Owned()]
     known = gather(connection, facts)
     assert [known[each].docker for each in facts] == [Docker.SILENT] * 3

@@ -178,30 +178,36 @@ Conf bash (5.2.15-2+b8 Debian:12.9/stable [amd64])
         ),
         (Image("redis:7"), "docker is absent\n", 0, ImageState(Docker.ABSENT)),
         (Image("redis:7"), "", 124, ImageState(Docker.SILENT)),
-        (Image("redis:7"), "Error: No such image: redis:7\n", 0, ImageState(Docker.ANSWERS)),
         (
             Image("redis:7"),
-            '{"message":"No such image: redis:7"}\n\n',
+            "Error: No such image: redis:7\n404\n",
             0,
             ImageState(Docker.ANSWERS),
         ),
         (
             Image("redis:7"),
-            'WARNING: Error loading config file\n{"Id":"sha256:1"}\n',
+            '{"message":"No such image: redis:7"}\n\n404\n',
+            0,
+            ImageState(Docker.ANSWERS),
+        ),
+        (
+            Image("redis:7"),
+            'WARNING: Error loading config file\n{"Id":"sha256:1","Log":"a\x85b"}\n200\n',
             0,
             ImageState(Docker.ANSWERS, "sha256:1"),
         ),
-        (Image("redis:7"), '{"message":"out of memory"}\n', 0, ImageState(Docker.SILENT)),
+        (Image("redis:7"), '{"message":"page not found"}\n\n404\n', 0, ImageState(Docker.SILENT)),
         (
             Image("redis:7"),
-            "curl: (28) Operation timed out after 10001 milliseconds with 0 bytes received\n",
+            '{"message":"open /var/lib/docker/x: no such file"}\n\n500\n',
             0,
             ImageState(Docker.SILENT),
         ),
+        (Image("redis:7"), "\n000\n", 0, ImageState(Docker.SILENT)),
         (
             Image("redis:7"),
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. "
-            "Is the docker daemon running?\n",
+            "Is the docker daemon running?\n500\n",
             0,
             ImageState(Docker.SILENT),
         ),
@@ -249,7 +255,7 @@ def test_what_is_on_a_host_is_told_by_its_label() -> None:
     ("output", "docker"),
     [
         ("unit\tsophia.service\ndocker is absent\n", Docker.ABSENT),
-        ("unit\tsophia.service\nCannot connect to the Docker daemon at x\n", Docker.SILENT),
+        ("unit\tsophia.service\nWhatever it says\ndocker did not do it\n", Docker.SILENT),
     ],
 )
 def test_units_are_known_without_docker(output: str, docker: Docker) -> None:
@@ -262,8 +268,9 @@ def test_units_are_known_without_docker(output: str, docker: Docker) -> None:
     [
         ("docker is absent\n", 0, Docker.ABSENT),
         ("", 124, Docker.SILENT),
-        ("Error response from daemon: something is wrong\n", 0, Docker.SILENT),
-        ("Error: No such object: sophia-redis\n", 0, Docker.ANSWERS),
+        ("Error response from daemon: something is wrong\n500\n", 0, Docker.SILENT),
+        ("lookup docker: no such host\n500\n", 0, Docker.SILENT),
+        ("Error: No such container: sophia-redis\n404\n", 0, Docker.ANSWERS),
     ],
 )
 def test_a_container_that_is_not_there_says_whether_docker_knows(
@@ -297,7 +304,7 @@ def test_units_are_read_together(output: str, expected: list[UnitState]) -> None
         (FileText.together([FileText("/a"), FileText("/b")]), "-\n", 124),
         (
             Container.together([Container("a", "redis:7"), Container("b")]),
-            '{"Id":"sha256:1"}\n{"message":"No such container: b"}\n',
+            '{"Id":"sha256:1\n200\n\n200\n{}\n200\n',
             0,
         ),
     ],

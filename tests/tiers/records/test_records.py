@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -10,13 +11,14 @@ import numpy as np
 import psycopg
 import pytest
 
-from sophia_cli.errors import InvalidInput, NotFound, Refused
+from sophia_cli.errors import InvalidInput, NotFound, Refused, TierDown
 from sophia_cli.memory.identity import content_hash
 from sophia_cli.memory.model import KINDS, Draft, Kind, Where
 from sophia_cli.tiers.records import Records
 from sophia_cli.tiers.records.memories import NewMemory
-from sophia_cli.tiers.records.migrate import migrations
+from sophia_cli.tiers.records.migrate import Migration, migrations
 
+MIGRATE = importlib.import_module("sophia_cli.tiers.records.migrate")
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 VECTOR = np.array([1, 0, 0, 0], np.float32)
 
@@ -286,6 +288,33 @@ def test_a_store_that_is_newer_than_the_program_is_refused(records: Records, dat
         )
     with pytest.raises(Refused, match=f"version {newer}"):
         Records(lambda: database)
+
+
+def test_a_migration_may_take_longer_than_a_call(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Migration(migrations()[-1].version + 1, "slow", "SELECT pg_sleep(2)")
+    monkeypatch.setattr(MIGRATE, "migrations", lambda: [*migrations(), slow])
+    records = Records(lambda: database, timeout=1)
+    try:
+        assert records.version == slow.version
+        with pytest.raises(TierDown, match="no answer within 1 s"):
+            records.database.ask(lambda connection: connection.execute("SELECT pg_sleep(2)"))
+    finally:
+        records.close()
+
+
+def test_a_migration_does_not_wait_long_for_a_table_that_somebody_has(
+    records: Records, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MIGRATE, "_FOR_A_LOCK", 0.2)
+    locking = Migration(records.version + 1, "locking", "LOCK TABLE memory")
+    monkeypatch.setattr(MIGRATE, "migrations", lambda: [*migrations(), locking])
+    with psycopg.connect(database) as reader:
+        reader.execute("SELECT * FROM memory")
+        with pytest.raises(TierDown, match="lock timeout"):
+            Records(lambda: database, timeout=1)
+        assert add(records, new("others go on"))
 
 
 def test_a_migration_that_was_altered_is_refused(records: Records, database: str) -> None:
