@@ -6,7 +6,6 @@ import base64
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 
 LARGEST = 256 << 10
 """How much of a file is fetched to be compared, bytes; of a larger one, the digest says enough."""
@@ -47,35 +46,31 @@ class FileTexts:
 
     @property
     def command(self) -> str:
-        """Prints a line for each path, one for each file's size, and one of all they hold."""
+        """Prints `+` or `-` for each path, and in base64 what all hold, each behind its name."""
         return f"""\
 set --
-for p in {shlex.join(each.path for each in self.facts)}; do
+for p in {shlex.join(self._paths)}; do
     if [ -f "$p" ]; then set -- "$@" "$p"; echo +; else echo -; fi
 done
-[ $# -gt 0 ] || exit 0
-stat -L --printf '%s\\n' -- "$@"
-head -q -c {self._limit} -- "$@" | base64 -w 0"""
+[ $# -eq 0 ] || head -v -c {self._limit} -- "$@" | base64 -w 0"""
 
     def parse(self, output: str, exit_status: int) -> list[bytes | None]:
-        """What each holds; None where no file is.
-
-        `ValueError` where it cannot be told what is whose, as of files that do not say their size.
-        """
-        lines = output.split("\n")
-        are_files = [line == "+" for line in lines[: len(self.facts)]]
-        *sizes, encoded = lines[len(self.facts) :]
-        if exit_status != 0 or len(sizes) != sum(are_files):
+        """What each holds; None where no file is; `ValueError` if it is not clear what is whose."""
+        *signs, encoded = output.split("\n")
+        if exit_status != 0:
             raise ValueError("files cannot be read")
-        everything = base64.b64decode(encoded, validate=True)
-        ends = list(accumulate(min(int(size), self._limit) for size in sizes))
-        if len(everything) != (ends or [0])[-1]:
-            raise ValueError("files are not as long as they say")
-        shares = iter([everything[start:end] for start, end in pairwise([0, *ends])])
-        return [
-            next(shares)[: fact.limit] if is_file else None
-            for fact, is_file in zip(self.facts, are_files, strict=True)
-        ]
+        signed = zip(self._paths, signs, strict=True)
+        rest = b"\n" + base64.b64decode(encoded, validate=True)
+        held: dict[str, bytes] = {}
+        for path in reversed([path for path, sign in signed if sign == "+"]):
+            rest, held[path] = rest.split(f"\n==> {path} <==\n".encode())
+        if rest.strip():
+            raise ValueError("files say more than they hold")
+        return [held[fact.path][: fact.limit] if fact.path in held else None for fact in self.facts]
+
+    @property
+    def _paths(self) -> list[str]:
+        return list(dict.fromkeys(each.path for each in self.facts))
 
     @property
     def _limit(self) -> int:

@@ -103,12 +103,23 @@ def test_files_come_over_together_as_they_are(tmp_path: Path) -> None:
     assert known[FileText(facts[0].path, limit=7)] == bytes(range(7))
 
 
-def test_files_that_do_not_say_their_size_are_read_alone(tmp_path: Path) -> None:
+def test_files_of_the_kernel_come_over_with_others(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("plain")
-    connection = LocalConnection()
     facts = [FileText("/proc/sys/kernel/ostype"), FileText(str(tmp_path / "plain"))]
-    known = gather(connection, facts)
+    known = gather(LocalConnection(), facts)
     assert [known[fact] for fact in facts] == [b"Linux\n", b"plain"]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_file_that_pretends_to_be_two_is_read_alone(tmp_path: Path, place: int) -> None:
+    facts = [FileText(str(tmp_path / name)) for name in ("one", "two")]
+    contents = [b"1", b"2"]
+    contents[place] = f"x\n==> {facts[1].path} <==\ny".encode()
+    for fact, content in zip(facts, contents, strict=True):
+        Path(fact.path).write_bytes(content)
+    connection = LocalConnection()
+    known = gather(connection, facts)
+    assert [known[fact] for fact in facts] == contents
     assert len(connection.commands) == 2
 
 
