@@ -7,7 +7,9 @@ import time
 from dataclasses import dataclass
 from importlib.resources import files
 
-from sophia_cli.errors import Refused
+from psycopg.errors import LockNotAvailable
+
+from sophia_cli.errors import Refused, TierDown
 from sophia_cli.tiers.records.database import Connection
 
 # Any number that nobody else takes: "sophia" on a telephone's keys.
@@ -50,6 +52,7 @@ def migrate(connection: Connection) -> int:
 
     Raises:
         Refused: the store is newer than this program, or a migration was altered.
+        TierDown: somebody else holds a table that is to be changed.
     """
     known = migrations()
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -74,7 +77,7 @@ def migrate(connection: Connection) -> int:
     for migration in known:
         checksum = applied.get(migration.version)
         if checksum is None:
-            connection.execute(migration.sql.encode())
+            _apply(connection, migration)
             connection.execute(
                 "INSERT INTO schema_migration (version, name, checksum) VALUES (%s, %s, %s)",
                 [migration.version, migration.name, migration.checksum],
@@ -85,3 +88,14 @@ def migrate(connection: Connection) -> int:
                 "restore a backup or install the version that wrote this store",
             )
     return newest
+
+
+def _apply(connection: Connection, migration: Migration) -> None:
+    try:
+        connection.execute(migration.sql.encode())
+    except LockNotAvailable as error:
+        raise TierDown(
+            "records",
+            f"migration {migration.version} wants a table that somebody holds",
+            "run it again once that has ended: a dump, or a long query",
+        ) from error

@@ -312,7 +312,7 @@ def test_a_migration_does_not_wait_long_for_a_table_that_somebody_has(
     monkeypatch.setattr(MIGRATE, "migrations", lambda: [*migrations(), locking])
     with psycopg.connect(database) as reader:
         reader.execute("SELECT * FROM memory")
-        with pytest.raises(TierDown, match="lock timeout"):
+        with pytest.raises(TierDown, match="wants a table that somebody holds"):
             Records(lambda: database, timeout=1)
         assert add(records, new("others go on"))
 
