@@ -290,6 +290,31 @@ def test_a_store_that_is_newer_than_the_program_is_refused(records: Records, dat
         Records(lambda: database)
 
 
+def test_a_store_of_the_version_before_is_brought_up_to_date(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What this program writes wants the newest; so the older store has one row made by hand.
+    with monkeypatch.context() as before:
+        before.setattr(MIGRATE, "migrations", lambda: migrations()[:7])
+        Records(lambda: database).close()
+    draft = Draft("said, forgotten and not yet said again")
+    digest = content_hash(draft, Kind.CODING)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO memory (id, kind, content, content_hash, valid_from, created_at,"
+            " updated_at, forgotten_at)"
+            " VALUES (gen_random_uuid(), 'coding', '', %s, %s, %s, %s, %s)",
+            [digest, NOW, NOW, NOW, NOW],
+        )
+    records = Records(lambda: database)
+    try:
+        records.models.adopt("test-model", 4)
+        assert records.memories.add([new(draft.content)], NOW).stored[0].created
+        assert not records.memories.add([new(draft.content)], NOW).stored[0].created
+    finally:
+        records.close()
+
+
 def test_a_migration_may_take_longer_than_a_call(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
