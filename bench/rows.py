@@ -13,6 +13,7 @@ import tracemalloc
 import uuid
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -104,7 +105,7 @@ def single(device: str, runs: int) -> None:
         spent, after = [], []
         for number in range(runs):
             question = asked[number % 64]
-            look = lambda question=question: cache.nearest_question(question, "s", 0, 0.9)  # noqa: E731
+            look = partial(cache.nearest_question, question, "s", 0, 0.9)
             spent.append(timed(look))
             cache.rows.put([number], rows[:1])
             cache.answers.put(number, "x", 100, epoch=0, scope="s", asked=number)
@@ -131,7 +132,7 @@ def diverse(runs: int) -> None:
     candidates = vectors(100)
     relevance = candidates @ candidates[0]
     for count in (10, 100):
-        choose = lambda count=count: mmr(relevance, candidates, count, 0.7)  # noqa: E731
+        choose = partial(mmr, relevance, candidates, count, 0.7)
         tell(f"mmr, {count} of 100", [timed(choose) for _ in range(runs)])
 
 

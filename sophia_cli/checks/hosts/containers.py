@@ -70,8 +70,9 @@ class Containers:
         label = shlex.quote(f"label={CLUSTER_LABEL}={self.cluster}")
         return asked(
             f"ids=$(docker ps --all --quiet --no-trunc --filter {label}) && "
-            # One of them may be gone by now.
-            f'{{ [ -z "$ids" ] || docker inspect --format {shlex.quote(_FORMAT)} $ids || true; }}'
+            f'{{ [ -z "$ids" ] || docker inspect --format {shlex.quote(_FORMAT)} $ids'
+            # One of them may be gone by now, or docker.
+            " || docker ps --quiet >/dev/null; }"
         )
 
     def parse(self, output: str, exit_status: int) -> ContainersNow:

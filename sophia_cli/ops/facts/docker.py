@@ -18,6 +18,11 @@ class Docker(StrEnum):
     ABSENT = "is not installed"
     SILENT = "does not answer"
 
+    @property
+    def proviso(self) -> str:
+        """What a plan adds to a step that needs docker: an earlier one is to bring it."""
+        return "" if self is Docker.ANSWERS else f" (docker {self.value} yet)"
+
 
 CURL = "curl -qgs"
 """Curl that reads no file of its own and takes an address as it is."""
@@ -29,7 +34,7 @@ c=${DOCKER_CONFIG:-$HOME/.docker}/config.json
 [ ! -e "$c" ] || ! grep -q currentContext "$c" || s="""
 """Sets `s` to the socket of the docker that its client talks to; to nothing where curl cannot.
 
-The client takes four times as long as curl, nearly all of it to start.
+The client takes several times as long as curl, nearly all of it to start.
 """
 
 _ABSENT = "docker is absent"

@@ -14,7 +14,6 @@ from pydantic import Field
 from sophia_cli.config.shapes import Shape, Size, Timeout, bytes_in
 from sophia_cli.errors import Refused
 from sophia_cli.ops.facts.container import Container, ContainerState
-from sophia_cli.ops.facts.docker import Docker
 from sophia_cli.ops.facts.fact import Fact, Known
 from sophia_cli.ops.facts.owned import CLUSTER_LABEL, SERVICE_LABEL
 from sophia_cli.ops.inventory.services import Cpus
@@ -104,8 +103,8 @@ class DockerContainer:
         """Runs it, makes it anew or starts it; `Refused` where it is somebody else's."""
         state = known[Container(self.name, self.image)]
         if not state.exists:
-            why = "" if state.docker is Docker.ANSWERS else f" (docker {state.docker.value} yet)"
-            return Change(f"run {self.title}: {self.image}{why}", self._made(state))
+            run = f"run {self.title}: {self.image}{state.docker.proviso}"
+            return Change(run, self._made(state))
         self._refuse_strangers(state)
         if (why := self._difference(state)) or state.status == "dead":
             removed = docker_run.remove(self.name, whole_seconds(self.stop_timeout), state.status)

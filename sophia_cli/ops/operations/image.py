@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sophia_cli.ops.facts.docker import Docker
 from sophia_cli.ops.facts.fact import Fact, Known
 from sophia_cli.ops.facts.image import Image
 from sophia_cli.ops.operations import docker_run
@@ -39,5 +38,5 @@ class DockerImage:
         state = known[Image(self.reference)]
         if state.id is not None:
             return Nothing("is there")
-        why = "" if state.docker is Docker.ANSWERS else f" (docker {state.docker.value} yet)"
-        return Change(f"fetch {self.title}{why}", (Run(docker_run.pull(self.reference)),))
+        pull = Run(docker_run.pull(self.reference))
+        return Change(f"fetch {self.title}{state.docker.proviso}", (pull,))
